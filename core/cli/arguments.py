@@ -1,0 +1,130 @@
+"""From words to a call. Imports nothing heavy: `--help` answers at once."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+from core import __version__
+from core.errors import UsageError
+
+Call: TypeAlias = Callable[[], int]
+
+DESCRIPTION = """\
+Finds the launch command of an LLM inference server that holds your latency limits and is faster
+than the defaults: launches the server with different flags, loads it, measures it, and searches.
+"""
+
+STATUSES = """\
+exit status: 0 a feasible configuration was found, 1 none was, 2 the task file or the command line
+is wrong, 3 this machine cannot do it, 130 interrupted
+"""
+
+_TASK = "its name, name#2 for the second run of it, or #id"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints end the program the way all others do."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"{message}; `{self.prog} --help` lists what there is")
+
+
+def parse(argv: Sequence[str]) -> Call:
+    """Return what the words ask for, ready to be called.
+
+    Raises:
+        UsageError: they ask for nothing that there is.
+    """
+    asked = _parser().parse_args(argv)
+    if asked.run is not None:
+        return lambda: _call(
+            "running", "run_file", path=asked.run, as_json=asked.json, agreed=asked.yes
+        )
+    if asked.resume is not None:
+        return lambda: _call("running", "resume", ref=asked.resume, as_json=asked.json)
+    if asked.verb is not None:
+        return lambda: int(asked.call(asked))
+    return _app
+
+
+def _app() -> int:
+    """Show the app, which is loaded only now."""
+    from tui.app import run_app
+
+    return run_app()
+
+
+def _call(module: str, function: str, **arguments: Any) -> int:
+    """Call a function of `core.cli`, whose module is imported only now."""
+    status: int = getattr(import_module(f"core.cli.{module}"), function)(**arguments)
+    return status
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="autotuner",
+        description=DESCRIPTION,
+        epilog=STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"autotuner {__version__}")
+    face = parser.add_mutually_exclusive_group()
+    face.add_argument("--run", metavar="TASK", type=Path, help="run a task file to its end")
+    face.add_argument("--resume", metavar="TASK", help="go on with a task that was interrupted")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument(
+        "--yes", action="store_true", help="run the command of a `custom` engine without asking"
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    _add_looking(verbs)
+    _add_ending(verbs)
+    return parser
+
+
+_Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+def _add_looking(verbs: _Verbs) -> None:
+    listing = verbs.add_parser("list", help="list every task")
+    _add_json(listing)
+    listing.set_defaults(call=lambda a: _call("looking", "list_tasks", as_json=a.json))
+
+    showing = verbs.add_parser("show", help="show the result of a task")
+    showing.add_argument("task", help=_TASK)
+    _add_json(showing)
+    showing.set_defaults(call=lambda a: _call("looking", "show", ref=a.task, as_json=a.json))
+
+    exporting = verbs.add_parser("export", help="write the result of a task to a file")
+    exporting.add_argument("task", help=_TASK)
+    exporting.add_argument("--format", choices=["json", "csv", "yaml"], default="json")
+    exporting.add_argument("-o", "--output", type=Path, help="the file; default: standard output")
+    exporting.set_defaults(
+        call=lambda a: _call("looking", "export_to", ref=a.task, form=a.format, output=a.output)
+    )
+
+
+def _add_ending(verbs: _Verbs) -> None:
+    stopping = verbs.add_parser("stop", help="stop the run of a task; what is measured is kept")
+    stopping.add_argument("task", help=_TASK)
+    stopping.set_defaults(call=lambda a: _call("ending", "stop", ref=a.task))
+
+    cleaning = verbs.add_parser("clean", help="end what dead runs have left on this machine")
+    cleaning.set_defaults(call=lambda _: _call("ending", "clean"))
+
+    killing = verbs.add_parser("kill", help="end one process, after showing what it is")
+    killing.add_argument("pid", type=int, help="its PID")
+    killing.add_argument(
+        "--confirm", metavar="PID", default="", help="the PID again, instead of typing it"
+    )
+    killing.set_defaults(call=lambda a: _call("ending", "kill", pid=a.pid, confirmed=a.confirm))
+
+
+def _add_json(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON", default=argparse.SUPPRESS)

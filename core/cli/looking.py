@@ -1,0 +1,134 @@
+"""`autotuner list`, `show` and `export`: reading the store back."""
+
+import asyncio
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from core.errors import HostError, UsageError
+from core.machine import identity
+from core.report import Conclusion, Format, export, figures, print_result, to_json
+from core.store import StoredTask, TaskState, TaskSummary, Viewer
+
+_ALL = 1_000_000
+
+
+def list_tasks(*, as_json: bool) -> int:
+    """Print every task, the newest first."""
+    tasks = asyncio.run(_tasks())
+    if as_json:
+        print(json.dumps([_facts(task) for task in tasks], indent=2))
+        return 0
+    if not tasks:
+        print("no tasks yet; `autotuner --run sample_tasks/quickstart.yaml` makes the first")
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for heading in ("task", "engine", "model", "state", "experiments", "best", "began"):
+        table.add_column(heading, justify="right" if heading in {"experiments", "best"} else "left")
+    for task in tasks:
+        table.add_row(*_cells(task))
+    Console(highlight=False, markup=False, emoji=False).print(table)
+    return 0
+
+
+def show(ref: str, *, as_json: bool) -> int:
+    """Print the result of a task.
+
+    Raises:
+        UsageError: there is no such task.
+    """
+    conclusion = asyncio.run(_conclusion(ref))
+    if as_json:
+        print(to_json(conclusion), end="")
+    else:
+        print_result(conclusion, sys.stdout)
+    return 0
+
+
+def export_to(ref: str, form: Format, output: Path | None) -> int:
+    """Write the result of a task to a file or to standard output.
+
+    Raises:
+        UsageError: there is no such task.
+        HostError: the file cannot be written.
+    """
+    text = export(asyncio.run(_conclusion(ref)), form)
+    if output is None:
+        sys.stdout.write(text)
+        return 0
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HostError(f"{output}: cannot be written: {error.strerror}") from None
+    return 0
+
+
+async def find(ref: str) -> StoredTask:
+    """Return the task of that name, `name#run` or `#id`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    async with Viewer() as viewer:
+        task = await viewer.find(ref)
+    if task is None:
+        raise UsageError(f"there is no task {ref}; `autotuner list` names them all")
+    return task
+
+
+async def _conclusion(ref: str) -> Conclusion:
+    task = await find(ref)
+    async with Viewer() as viewer:
+        state, _ = await viewer.state(task.id)
+    return Conclusion(task, state)
+
+
+async def _tasks() -> tuple[TaskSummary, ...]:
+    async with Viewer() as viewer:
+        return (await viewer.tasks(limit=_ALL)).rows
+
+
+def _cells(task: TaskSummary) -> tuple[str, ...]:
+    done = sum(count for outcome, count in task.outcomes.items() if outcome is not None)
+    best = task.best_verdict
+    return (
+        task.ref,
+        task.engine,
+        task.model,
+        _state(task),
+        str(done) if task.planned is None else f"{done}/{task.planned}",
+        figures.objective(best.objective, best.value) if best else "–",
+        _moment(task.began_at or task.created_at),
+    )
+
+
+def _state(task: TaskSummary) -> TaskState:
+    """Return the task's state; a runner that died without a word has not said so itself."""
+    if task.runner is not None and not identity.is_alive(task.runner):
+        return TaskState.INTERRUPTED
+    return task.state
+
+
+def _moment(unix_time: float) -> str:
+    return datetime.fromtimestamp(unix_time).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _facts(task: TaskSummary) -> dict[str, object]:
+    """Return a task as JSON has it."""
+    return {
+        "task": task.ref,
+        "id": task.id,
+        "engine": task.engine,
+        "model": task.model,
+        "simulated": task.simulated,
+        "state": _state(task),
+        "created_at": task.created_at,
+        "planned": task.planned,
+        "outcomes": {(outcome or "under_way"): n for outcome, n in task.outcomes.items()},
+        "best": task.best,
+        "value": task.best_verdict.value if task.best_verdict else None,
+    }

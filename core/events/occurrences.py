@@ -1,0 +1,182 @@
+"""The events of a run, in the order a runner says them.
+
+RunBegan
+  ExperimentQueued                     the search has chosen
+    PhaseBegan leasing · starting
+    ServerLaunched
+    PhaseBegan warming · measuring     once for each load level
+    LevelProgress …                    once a second
+    LevelMeasured
+    ExperimentJudged                   the result; committed before anything is torn down
+    PhaseBegan stopping · done
+  SearchAdvanced                       best so far, what is left, how long it will take
+  Notice                               anything else worth a line
+RunEnded
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter
+
+from core.events.experiments import Failure, Origin, Outcome, Phase
+from core.events.measures import SubRound
+from core.events.processes import ProcessIdentity
+from core.events.verdicts import Verdict
+from core.task import Configuration, Frozen, Level
+
+
+class Occurrence(Frozen):
+    """Something that happened at a moment."""
+
+    at: float
+    """Unix time."""
+
+
+class RunBegan(Occurrence):
+    """A runner took the task up, for the first time or again."""
+
+    type: Literal["run_began"] = "run_began"
+    engine: str
+    engine_version: str = ""
+    simulated: bool
+    """Whether the figures come from a model of a machine, not from a machine."""
+    levels: tuple[Level, ...]
+    space_size: int | None
+    """Distinct configurations in the space; None when they cannot be counted."""
+    planned: int
+    """Most experiments the run will make, the baseline included."""
+    runner: ProcessIdentity
+    resumed: bool = False
+
+
+class ExperimentQueued(Occurrence):
+    """The search chose a configuration."""
+
+    type: Literal["experiment_queued"] = "experiment_queued"
+    experiment: int
+    configuration: Configuration
+    origin: Origin
+    reason: str = ""
+
+
+class PhaseBegan(Occurrence):
+    """An experiment entered a phase, or went on to another part of it."""
+
+    type: Literal["phase_began"] = "phase_began"
+    experiment: int
+    phase: Phase
+    detail: str = ""
+
+
+class ServerLaunched(Occurrence):
+    """The server's process exists."""
+
+    type: Literal["server_launched"] = "server_launched"
+    experiment: int
+    argv: tuple[str, ...]
+    """Secrets masked."""
+    server: ProcessIdentity
+    guardian: ProcessIdentity
+    url: str
+    log: str
+    gpus: tuple[str, ...] = ()
+
+
+class LevelProgress(Occurrence):
+    """How the load level under way is doing. Later ones replace earlier ones."""
+
+    type: Literal["level_progress"] = "level_progress"
+    experiment: int
+    index: int
+    phase: Phase
+    elapsed: float
+    """Seconds since the phase began."""
+    done: int
+    """Requests finished in this phase."""
+    planned: int
+    """Requests the phase is expected to need."""
+    failed: int
+    output_throughput: float
+    """Tokens per second since the last report."""
+    ttft: float | None
+    """Median of the requests so far, in seconds."""
+
+
+class LevelMeasured(Occurrence):
+    """A load level is measured."""
+
+    type: Literal["level_measured"] = "level_measured"
+    experiment: int
+    sub_round: SubRound
+
+
+class ExperimentJudged(Occurrence):
+    """The result of an experiment."""
+
+    type: Literal["experiment_judged"] = "experiment_judged"
+    experiment: int
+    outcome: Outcome
+    verdict: Verdict | None = None
+    failure: Failure | None = None
+
+
+class Notice(Occurrence):
+    """Something worth a line."""
+
+    type: Literal["notice"] = "notice"
+    severity: Literal["info", "warning", "error"] = "info"
+    text: str
+    experiment: int | None = None
+    """The experiment it is about, whose warnings it joins unless it is mere information."""
+
+
+class SearchAdvanced(Occurrence):
+    """Where the search stands."""
+
+    type: Literal["search_advanced"] = "search_advanced"
+    best: int | None
+    """The experiment that would be handed back if the run stopped now."""
+    remaining: int
+    """Most experiments still to come."""
+    eta: float | None
+    """Seconds until the run is over, if it goes on as so far."""
+
+
+class RunEnded(Occurrence):
+    """The runner is through with the task."""
+
+    type: Literal["run_ended"] = "run_ended"
+    state: Literal["finished", "cancelled", "failed", "interrupted"]
+    reason: str
+    best: int | None = None
+
+
+Event: TypeAlias = Annotated[
+    RunBegan
+    | ExperimentQueued
+    | PhaseBegan
+    | ServerLaunched
+    | LevelProgress
+    | LevelMeasured
+    | ExperimentJudged
+    | Notice
+    | SearchAdvanced
+    | RunEnded,
+    Field(discriminator="type"),
+]
+
+_CODEC: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def encode(event: Event) -> str:
+    """Return the event as one line of JSON."""
+    return _CODEC.dump_json(event).decode()
+
+
+def decode(text: str | bytes) -> Event:
+    """Return the event that `encode` wrote.
+
+    Raises:
+        pydantic.ValidationError: the text is no event of this version.
+    """
+    return _CODEC.validate_json(text)

@@ -1,0 +1,91 @@
+"""How many tokens the server itself counts in a prompt. Asked before anything is timed."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from core.events import Failure, FailureKind
+from core.load.plan import MeasurementError, Target
+from core.load.requests import RequestWriter
+from core.load.sse import error_message
+
+
+class TokenCounter:
+    """Asks for token counts. Use as an asynchronous context manager."""
+
+    def __init__(self, target: Target, *, timeout: float) -> None:
+        key = target.api_key()
+        self._target = target
+        self._writer = RequestWriter(target)
+        self._timeout = timeout
+        self._client = httpx.AsyncClient(
+            base_url=target.base_url,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            verify=target.verify_tls,
+            timeout=timeout,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._client.aclose()
+
+    async def count(self, prompt: str) -> int:
+        """Return the prompt's tokens by a request for a single token, its template included.
+
+        Raises:
+            MeasurementError: the server refuses, cannot be reached, or does not answer in time.
+        """
+        body = self._writer.body(prompt, 1) | {"stream": False}
+        del body["stream_options"]
+        said = await self._ask(self._writer.route, body)
+        usage = said.get("usage")
+        tokens = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+        if not isinstance(tokens, int):
+            raise NoUsageError
+        return tokens
+
+    async def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            reply = await self._client.post(path, json=body)
+        except httpx.TimeoutException:
+            raise MeasurementError(
+                Failure(
+                    kind=FailureKind.WARMUP_TIMEOUT,
+                    message=f"the first request was not answered within {self._timeout:g} s",
+                    advice="raise timeouts.warmup, or read the server's log",
+                )
+            ) from None
+        except httpx.TransportError as error:
+            raise MeasurementError(
+                _failed(f"no answer from {self._target.base_url}: {error}")
+            ) from None
+        try:
+            said = reply.json()
+        except ValueError:
+            said = None
+        if reply.status_code != 200:
+            reason = error_message(said, reply.content)
+            raise MeasurementError(
+                _failed(f"the first request failed: http_{reply.status_code}: {reason}")
+            )
+        return said if isinstance(said, dict) else {}
+
+
+class NoUsageError(Exception):
+    """The server does not say how many tokens a prompt had."""
+
+
+def _failed(message: str) -> Failure:
+    return Failure(
+        kind=FailureKind.REQUEST_ERRORS,
+        message=message,
+        advice="check that the server is up, and the model's name",
+    )

@@ -1,0 +1,206 @@
+"""What is asked of the load generator: which server, and which load level, measured how.
+
+Plain values only, so that a plan can be sent to another process, or to another machine.
+"""
+
+import os
+from typing import Any, Literal, Self, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from core.errors import AutotunerError, UsageError
+from core.events import Failure
+from core.task import Frozen, Level
+
+Endpoint: TypeAlias = Literal["completions", "chat"]
+
+
+class Target(Frozen):
+    """A server to load, and how a request for an answer of a fixed length is put to it."""
+
+    base_url: str
+    """`http://127.0.0.1:30000`, `https://api.example.com/v1`; a trailing `/v1` is optional."""
+    model: str
+    """The model's name in requests."""
+    endpoint: Endpoint = "completions"
+    length_fields: tuple[str, ...] = ("max_tokens",)
+    """Body fields that each take the number of output tokens."""
+    extras: dict[str, Any] = Field(default_factory=dict)
+    """Body fields that every request gets, such as `ignore_eos` or `temperature`."""
+    api_key_variable: str | None = None
+    """Environment variable that holds the API key. The key itself never enters a plan."""
+    verify_tls: bool = True
+    """Whether an https server's certificate is checked."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_http(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"'{url}' is no base URL; write http://host:port or https://host")
+        return url.rstrip("/").removesuffix("/v1")
+
+    def api_key(self) -> str | None:
+        """Return the API key out of the environment.
+
+        Raises:
+            UsageError: the variable is named, but not set.
+        """
+        if self.api_key_variable is None:
+            return None
+        key = os.environ.get(self.api_key_variable)
+        if not key:
+            raise UsageError(f"${self.api_key_variable} is not set; it should hold the API key")
+        return key
+
+
+class Arrivals(Frozen):
+    """How requests arrive in open loop."""
+
+    process: Literal["poisson", "constant", "gamma"] = "poisson"
+    burstiness: float = Field(default=1.0, gt=0)
+    """Shape of the gamma distribution of gaps: 1 is Poisson, below 1 is burstier."""
+    ramp_seconds: float = Field(default=0.0, ge=0)
+    """Time over which the rate rises from 0 to the full rate. It is part of the warm-up."""
+
+
+class TraceReplay(Frozen):
+    """Requests as a server once got them: when, and how long. Files that are read:
+
+    JSON lines with timestamp (ms), input_length, output_length and, if given, hash_ids: the prefix
+    blocks of 512 tokens that prompts share (Mooncake). CSV with TIMESTAMP, ContextTokens,
+    GeneratedTokens (Azure). Either with these names or `prompt_tokens`, `output_tokens`.
+    """
+
+    source: str
+    """A path, or an http(s) URL."""
+    speed: float = Field(default=1.0, gt=0)
+    """Times faster than it was recorded."""
+
+
+class RandomPrompts(Frozen):
+    """Prompts of random words; no two begin alike, so that no prefix cache helps unasked."""
+
+    kind: Literal["random"] = "random"
+
+
+class SharedPrefix(Frozen):
+    """Random prompts, of which some begin alike."""
+
+    kind: Literal["shared_prefix"] = "shared_prefix"
+    prefix_tokens: int = Field(ge=1)
+    """Length of the common beginning, out of the prompt's length."""
+    groups: int = Field(default=1, ge=1)
+    """How many different beginnings there are."""
+    share: float = Field(default=1.0, ge=0, le=1)
+    """Share of the requests that have one of them."""
+
+
+class Dataset(Frozen):
+    """Prompts out of a file: ShareGPT-form JSON, JSON lines, CSV or plain lines, packed or not.
+
+    Fields that are understood: `prompt`, `messages`, `conversations`, `request_body`, and
+    `output_tokens` for the answer's length, which is the scenario's otherwise.
+    """
+
+    kind: Literal["dataset"] = "dataset"
+    source: str
+    """A path, or an http(s) URL."""
+    deduplicate: bool = True
+
+
+class Conversation(Frozen):
+    """Requests that follow on one another: each turn sends all that was said before, and more.
+
+    The scenario's prompt length is what a turn adds.
+    """
+
+    turns: int = Field(ge=2)
+    think_time: float = Field(default=0.0, ge=0)
+    """Seconds between an answer and the next turn."""
+
+
+class LevelPlan(Frozen):
+    """One load level to measure."""
+
+    index: int = Field(ge=0)
+    """Position among the task's levels."""
+    level: Level
+    requests: int = Field(ge=1)
+    """Most measured requests, warm-up excluded."""
+    max_seconds: float = Field(gt=0)
+    """Longest time from the end of warm-up until the last measured answer."""
+    warmup_seconds: float = Field(default=600.0, gt=0)
+    """Longest warm-up. A load that is not steady by then is measured all the same, and noted."""
+    request_timeout: float = Field(default=600.0, gt=0)
+    """Longest time for one request, from the moment it was due; after that it has failed."""
+    seed: int = 0
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    """What a good request keeps, for goodput: seconds by metric, `{"ttft_p99": 1, "tpot": 0.05}`.
+    Where several statistics of one latency are bound, a request is held to the loosest."""
+    gpus: int = Field(default=1, ge=1)
+    """GPUs of the server, for figures per GPU."""
+    gpu_hour_price: float | None = Field(default=None, ge=0)
+    """What one GPU costs for an hour, for the cost of tokens."""
+    max_error_rate: float = Field(default=0.5, gt=0, le=1)
+    """Share of failed requests at which the level is given up."""
+    precision: float | None = Field(default=None, gt=0)
+    """Half the 95 % interval of `deciding`, as a share of it, that is narrow enough: the level ends
+    early once it is reached, and goes on up to `most_requests` if it is not."""
+    deciding: str = "output_throughput"
+    """The metric that has to be known with `precision`: `ttft_p90`, `e2e_latency_mean`, …"""
+    most_requests: int | None = Field(default=None, ge=1)
+    arrivals: Arrivals = Arrivals()
+    """In open loop."""
+    trace: TraceReplay | None = None
+    """Replaces arrivals and scenario of an open loop."""
+    prompts: RandomPrompts | SharedPrefix | Dataset = Field(
+        default=RandomPrompts(), discriminator="kind"
+    )
+    conversation: Conversation | None = None
+    """In closed loop: each slot is a user."""
+
+    @model_validator(mode="after")
+    def _fits_the_loop(self) -> Self:
+        closed = self.level.concurrency is not None
+        if self.trace is not None and closed:
+            raise ValueError("a trace is replayed in open loop: give a request rate")
+        if self.conversation is not None and not closed:
+            raise ValueError("conversations are held in closed loop: give a concurrency")
+        return self
+
+
+class Progress(Frozen):
+    """How the level under way is doing."""
+
+    phase: Literal["warming", "measuring"]
+    elapsed: float
+    """Seconds since the phase began."""
+    done: int
+    """Requests finished in this phase."""
+    planned: int
+    """Requests the phase is expected to need."""
+    failed: int
+    output_throughput: float
+    """Tokens per second since the last report."""
+    ttft: float | None
+    """Median of the requests so far, in seconds."""
+
+
+class RequestTable(Frozen):
+    """Every measured request of a level, one row each."""
+
+    index: int
+    """Position of the level among the task's levels."""
+    data: bytes
+    """A NumPy `.npz` archive with the structured array `requests`; `core.load.records` names its
+    columns, and `records.unpack` reads it."""
+
+
+class MeasurementError(AutotunerError):
+    """A level that could not be measured; `failure` says why. The server is left as it is."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure

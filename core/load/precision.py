@@ -1,0 +1,77 @@
+"""How well a figure is known: what lets a level end early, or makes it go on. Pure."""
+
+import math
+
+from scipy.special import stdtrit
+
+from core.events import Distribution, Interval
+from core.load.histogram import Floats
+from core.load.latencies import e2e_latency, mean_itl, tpot, ttft
+from core.load.observations import Observations
+from core.load.plan import LevelPlan
+from core.load.records import Ending
+from core.load.statistics import CONFIDENCE, describe
+from core.load.warmth import Batches
+from core.task import STATISTICS, Statistic
+
+FEWEST_PERIODS = 3
+"""Fewest lengths of a request from which an interval of throughput is stated."""
+
+_LATENCIES = {"ttft": ttft, "tpot": tpot, "itl": mean_itl, "e2e_latency": e2e_latency}
+
+
+def relative_error(
+    metric: str, plan: LevelPlan, seen: Observations, opened: int, closed: int
+) -> float | None:
+    """Return half the 95 % interval of a metric, as a share of it; None: it has no interval yet.
+
+    A throughput of any name is as well known as that of output tokens; ITL is judged by the mean
+    gap of each request.
+    """
+    family, _, named = metric.rpartition("_")
+    statistic = next((known for known in STATISTICS if known == named), None)
+    if family not in _LATENCIES or statistic is None:
+        mean, margin = _throughput(plan, seen, opened, closed)
+        return margin / mean if mean and margin is not None else None
+    rows = seen.rows()
+    rows = rows[(rows["due"] >= opened) & (rows["due"] < closed)]
+    good = rows[rows["ending"] == Ending.COMPLETED]
+    found = describe(
+        _LATENCIES[family](good), failed=len(rows) - len(good), worst=plan.request_timeout
+    )
+    return None if found is None else _half_width(found, statistic)
+
+
+def throughput_interval(
+    plan: LevelPlan, seen: Observations, opened: int, closed: int, throughput: float
+) -> Interval | None:
+    """Return the 95 % interval of an output throughput, by the means of its window's periods."""
+    mean, margin = _throughput(plan, seen, opened, closed)
+    if not mean or margin is None:
+        return None
+    return throughput * (1 - margin / mean), throughput * (1 + margin / mean)
+
+
+def _throughput(
+    plan: LevelPlan, seen: Observations, opened: int, closed: int
+) -> tuple[float, float | None]:
+    """Return the mean rate of content, and half its 95 % interval (batch means)."""
+    batches = Batches.of(plan, seen.rows(), opened, closed)
+    rates = batches.rates(seen) if batches else None
+    if batches is None or rates is None or len(rates) < FEWEST_PERIODS * batches.period:
+        return 0.0, None
+    periods = len(rates) // batches.period
+    means = rates[-periods * batches.period :].reshape(periods, -1).mean(axis=1)
+    return float(means.mean()), _margin(means)
+
+
+def _margin(means: Floats) -> float:
+    quantile = float(stdtrit(len(means) - 1, (1 + CONFIDENCE) / 2))
+    return quantile * float(means.std(ddof=1)) / math.sqrt(len(means))
+
+
+def _half_width(found: Distribution, statistic: Statistic) -> float | None:
+    ends, figure = found.intervals.get(statistic), found.of(statistic)
+    if ends is None or not figure:
+        return None
+    return max(ends[1] - figure, figure - ends[0]) / figure

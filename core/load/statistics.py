@@ -1,0 +1,124 @@
+"""Percentiles, and what they are worth. Pure.
+
+A percentile here is the nearest rank: the smallest observation with at least that share of all
+observations at or below it. "P90 ≤ 2 s" then means just what an SLO means by it: at least 90 % of
+the requests took at most 2 s.
+"""
+
+import math
+
+import numpy as np
+from scipy.special import bdtrik, ndtri, stdtrit
+
+from core.events import Distribution, Interval
+from core.load.histogram import Floats
+from core.task import STATISTICS, Statistic
+
+CONFIDENCE = 0.95
+
+SHARES: dict[Statistic, float] = {
+    name: float(name[1:]) / 100 for name in STATISTICS if name != "mean"
+}
+"""The share of observations at or below each percentile."""
+
+
+def rank(share: float, count: int) -> int:
+    """Return the index, from 0, of a percentile among `count` sorted observations."""
+    return min(count - 1, max(0, math.ceil(share * count - 1e-9) - 1))
+
+
+def effective_count(values: Floats) -> float:
+    """Return how many independent observations a series in time order is worth, at most its length.
+
+    n / (1 + 2 Σ ρ(k)) over the autocorrelations ρ of the ranks, summed while adjacent pairs stay
+    positive (Geyer, "Practical Markov chain Monte Carlo", 1992). Ranks, because one outlier would
+    drown every other correlation.
+    """
+    count = len(values)
+    _, position, ties = np.unique(values, return_inverse=True, return_counts=True)
+    if count < 4 or len(ties) == 1:
+        return float(count)
+    ranks = (np.cumsum(ties) - ties / 2)[position]
+    centred = ranks - ranks.mean()
+    spectrum = np.fft.rfft(centred, 2 * count)
+    covariance = np.fft.irfft(spectrum * spectrum.conj())[:count]
+    correlation = covariance / covariance[0]
+    total = 0.0
+    for lag in range(1, count // 2, 2):
+        pair = float(correlation[lag] + correlation[lag + 1]) if lag + 1 < count else 0.0
+        if pair <= 0:
+            break
+        total += pair
+    return count / (1 + 2 * total)
+
+
+def interval_ranks(
+    share: float, count: int, effective: float | None = None
+) -> tuple[int, int] | None:
+    """Return the indices of the order statistics that hold a percentile with 95 % confidence.
+
+    The number of observations at or below the true percentile is binomial, whatever the
+    distribution (David & Nagaraja, "Order Statistics", 7.1). `effective` independent observations,
+    where there are fewer than `count`, stretch the interval.
+
+    None: this many observations bound the percentile on one side only. P99 takes 368 of them.
+    """
+    effective = float(count) if effective is None else effective
+    tail = (1 - CONFIDENCE) / 2
+    if share**effective > tail or (1 - share) ** effective > tail:
+        return None
+    stretch = count / effective
+    low = math.floor(stretch * float(bdtrik(tail, effective, share)))
+    high = math.ceil(stretch * float(bdtrik(1 - tail, effective, share)))
+    return (max(low, 0), high) if high < count else None
+
+
+def wilson(good: int, total: int) -> Interval:
+    """Return the 95 % interval of a proportion (Wilson, JASA 1927). (0, 1) for no observation."""
+    if total == 0:
+        return 0.0, 1.0
+    z = float(ndtri(1 - (1 - CONFIDENCE) / 2))
+    share, scale = good / total, 1 + z * z / total
+    middle = (share + z * z / (2 * total)) / scale
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / scale
+    # Rounding alone may move an end past the share itself, at 0 and at 1.
+    return max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))
+
+
+def describe(values: Floats, *, failed: int = 0, worst: float = 0.0) -> Distribution | None:
+    """Return the distribution of `values`, given in time order; None when there is none.
+
+    Args:
+        values: one observation for each completed request.
+        failed: requests that never got that far. In every percentile they rank above all others, so
+            that a server cannot look better by failing; mean, std, min and max leave them out.
+        worst: what a percentile reads when it falls among the failed: the request time-out.
+    """
+    count = len(values)
+    if count == 0:
+        return None
+    effective = effective_count(values)
+    mean, std = float(values.mean()), float(values.std(ddof=1)) if count > 1 else 0.0
+    ranked = np.sort(values)
+    if failed:
+        ranked = np.append(ranked, np.full(failed, max(worst, float(ranked[-1]))))
+    percentiles: dict[Statistic, float] = {}
+    intervals: dict[Statistic, Interval] = {}
+    for name, share in SHARES.items():
+        percentiles[name] = float(ranked[rank(share, len(ranked))])
+        ends = interval_ranks(share, len(ranked), effective * len(ranked) / count)
+        if ends is not None:
+            intervals[name] = float(ranked[ends[0]]), float(ranked[ends[1]])
+    if effective >= 2:
+        half = float(stdtrit(effective - 1, (1 + CONFIDENCE) / 2)) * std / math.sqrt(effective)
+        intervals["mean"] = mean - half, mean + half
+    return Distribution(
+        count=count,
+        effective=effective,
+        mean=mean,
+        std=std,
+        min=float(values.min()),
+        max=float(values.max()),
+        percentiles=percentiles,
+        intervals=intervals,
+    )

@@ -1,0 +1,69 @@
+"""Secrets out of sight: tokens, keys and passwords in what is shown, stored or logged. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+MASK = "***"
+
+_SHORTEST_SECRET = 6
+"""Shorter values, such as `dummy` or `EMPTY`, guard nothing and would blot out common words."""
+_SECRET_WORDS = {"token", "secret", "password", "passwd", "passphrase", "credential", "credentials"}
+_KEYS = {"api", "access", "private", "secret", "auth", "account", "signing", "encryption"}
+_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a flag or variable of that name holds a secret: `--api-key`, `HF_TOKEN`.
+
+    Only the end of the name counts, so that `--tokenizer` and `--max-total-tokens` stay readable.
+    """
+    *before, last = re.split(r"[-_]", name.strip("-").lower())
+    if last in _SECRET_WORDS or last == "apikey":
+        return True
+    return last == "key" and bool(before) and before[-1] in _KEYS
+
+
+def secrets_of(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the secret texts in a launch, the longest first, for masking them elsewhere."""
+    found = {value for name, value in environment.items() if is_secret_name(name)}
+    found |= {value for _, value in _secret_arguments(argv)}
+    for text in (*argv, *environment.values()):
+        found |= set(_IN_URL.findall(text))
+    return tuple(sorted((s for s in found if len(s) >= _SHORTEST_SECRET), key=len, reverse=True))
+
+
+def masked(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return a command line that may be shown: every secret is `***`.
+
+    Args:
+        argv: the command line.
+        environment: variables whose secrets may occur in it as well.
+    """
+    words = list(argv)
+    for index, value in _secret_arguments(argv):
+        words[index] = words[index].removesuffix(value) + MASK
+    secrets = secrets_of(argv, environment or {})
+    return tuple(masked_text(word, secrets) for word in words)
+
+
+def masked_text(text: str, secrets: Sequence[str] = ()) -> str:
+    """Return `text` without these secrets, and without the user and password of any URL."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    return _IN_URL.sub(MASK, text)
+
+
+def _secret_arguments(argv: Sequence[str]) -> list[tuple[int, str]]:
+    """Return each secret value with the index of the word that it ends."""
+    found = []
+    for index, word in enumerate(argv):
+        if not word.startswith("-"):
+            continue
+        name, equals, value = word.partition("=")
+        if not is_secret_name(name):
+            continue
+        if equals:
+            found.append((index, value))
+        elif index + 1 < len(argv) and not argv[index + 1].startswith("--"):
+            found.append((index + 1, argv[index + 1]))
+    return found

@@ -1,0 +1,162 @@
+"""What a run amounts to, in numbers and in one honest sentence. The same for every format."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from core.events import Experiment, Outcome, RunState
+from core.report import figures
+from core.store import StoredTask
+from core.verdict import gain, rank_key
+
+INDISTINCT = 0.03
+"""Gains up to this share are called none: they would have to be confirmed first. Repetitions of one
+configuration vary by 1.1 % in the median and by 3.1 % at worst (coefficient of variation; trials of
+vLLM on one A100 that the SLO-Guard project recorded)."""
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """A run, looked at from its end or from where it stands."""
+
+    task: StoredTask
+    state: RunState
+
+    @cached_property
+    def experiments(self) -> tuple[Experiment, ...]:
+        """Every experiment, by number."""
+        return tuple(self.state.experiments[n] for n in sorted(self.state.experiments))
+
+    @property
+    def winner(self) -> Experiment | None:
+        """The best of the feasible experiments, however little better it is; None without one."""
+        return self.state.best
+
+    @property
+    def recommended(self) -> Experiment | None:
+        """The experiment to hand back: the winner, or the baseline if it is as good."""
+        return self.baseline if self.keep_defaults else self.winner
+
+    @property
+    def baseline(self) -> Experiment | None:
+        """The experiment that measured the engine's defaults."""
+        return baseline_of(self.experiments)
+
+    @property
+    def gain(self) -> float | None:
+        """How much better the winner's objective is than the baseline's, as a share of it."""
+        return gain_over(self.winner, self.baseline)
+
+    @property
+    def keep_defaults(self) -> bool:
+        """Whether nothing is clearly better than defaults that keep the SLOs as well."""
+        if self.winner is None or self.gain is None or self._defaults_fall_short:
+            return False
+        return self.winner is self.baseline or self.gain <= INDISTINCT
+
+    @property
+    def _defaults_fall_short(self) -> bool:
+        """Whether the defaults keep the SLOs less well than the winner."""
+        winner, baseline = self.winner, self.baseline
+        if winner is None or baseline is None or not (winner.verdict and baseline.verdict):
+            return False
+        return (
+            not baseline.verdict.feasible or baseline.verdict.violation > winner.verdict.violation
+        )
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the figures come from a model of a machine."""
+        return self.state.began is not None and self.state.began.simulated
+
+    @cached_property
+    def varied(self) -> tuple[str, ...]:
+        """The flags that not all experiments have in common, in the order of the task."""
+        configurations = [experiment.configuration for experiment in self.experiments]
+
+        def differs(flag: str) -> bool:
+            # By what is written: 1, 1.0 and true are three different values of a flag.
+            return len({(flag in c, repr(c.get(flag))) for c in configurations}) > 1
+
+        flags = dict.fromkeys(flag for c in configurations for flag in c)
+        return tuple(flag for flag in flags if differs(flag))
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the experiments took, added up."""
+        return sum((e.ended_at or e.phase_began_at) - e.began_at for e in self.experiments)
+
+    @property
+    def headline(self) -> str:
+        """The result in one sentence that claims no more than was measured."""
+        if self.winner is not None:
+            return self._of_winner(self.winner)
+        if not self.experiments:
+            return "No experiment was made."
+        measured = [e for e in self.experiments if e.verdict and e.verdict.value is not None]
+        if not measured:
+            return "No configuration could be measured."
+        nearest = min(measured, key=lambda e: (rank_key(e.verdict), e.number))
+        assert nearest.verdict is not None
+        why = "; ".join(nearest.verdict.reasons)
+        return f"No configuration holds the SLOs. Experiment {nearest.number} is nearest: {why}."
+
+    def _of_winner(self, winner: Experiment) -> str:
+        subject = f"Experiment {winner.number}"
+        baseline, gain = self.baseline, self.gain
+        if winner is baseline:
+            others = sum(e.measured for e in self.experiments) - 1
+            if others == 0:
+                return f"Only the defaults are measured: {_value(winner)}."
+            return f"Keep the defaults: none of {others} other measured configurations is better."
+        if baseline is None:
+            return f"{subject} is the best: {_value(winner)}. No baseline was measured to compare."
+        if baseline.verdict is None or gain is None:
+            why = outcome_in_words(baseline)
+            return f"{subject} is the best: {_value(winner)}. The defaults have no figures: {why}."
+        against = f"{_value(winner)} instead of {_value(baseline)}"
+        if self._defaults_fall_short:
+            holds = winner.verdict is not None and winner.verdict.violation == 0
+            manner = "holds the SLOs, which" if holds else "comes closer to the SLOs, which"
+            return f"{subject} {manner} the defaults break: {against}."
+        if self.keep_defaults:
+            return (
+                f"Keep the defaults: experiment {winner.number} gains "
+                f"{figures.percentage(gain, signed=True)} ({against}), which is within the error "
+                "of measuring twice."
+            )
+        return f"{subject} is {figures.percentage(gain)} better than the defaults: {against}."
+
+
+def baseline_of(experiments: Iterable[Experiment]) -> Experiment | None:
+    """Return the experiment that measured the defaults; failing that, one that was to."""
+    tried = [experiment for experiment in experiments if experiment.origin == "baseline"]
+    return next((e for e in tried if e.measured), tried[-1] if tried else None)
+
+
+def gain_over(winner: Experiment | None, baseline: Experiment | None) -> float | None:
+    """Return the gain of one experiment over another, as a share; None where it is not known."""
+    if winner is None or baseline is None or winner.verdict is None or baseline.verdict is None:
+        return None
+    return gain(winner.verdict, baseline.verdict)
+
+
+def outcome_in_words(experiment: Experiment) -> str:
+    """Return how an experiment ended, or which phase it is in, in two or three words."""
+    match experiment.outcome:
+        case None:
+            return experiment.phase.value
+        case Outcome.FAILED if experiment.failure is not None:
+            return experiment.failure.kind.replace("_", " ")
+        case Outcome.INFEASIBLE:
+            return "breaks SLO"
+        case Outcome.PRUNED:
+            return "stopped early"
+        case outcome:
+            return outcome.value
+
+
+def _value(experiment: Experiment) -> str:
+    verdict = experiment.verdict
+    assert verdict is not None
+    return figures.objective(verdict.objective, verdict.value)

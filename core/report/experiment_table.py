@@ -1,0 +1,160 @@
+"""The table of experiments: a column for every figure or, where it is narrow, several to a cell."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from core.events import Experiment, SloVerdict, Verdict
+from core.report import figures
+from core.report.characters import BEST, NOTHING, STYLES, outcome_symbol, slo_symbol
+from core.report.conclusion import Conclusion, outcome_in_words
+from core.task import Objective, spell
+from core.verdict import maximised, objective_metric
+
+_UNBOUNDED = 10_000
+
+
+@dataclass(frozen=True)
+class _Column:
+    title: str
+    cell: Callable[[Experiment], Text]
+    right: bool = False
+    whole: bool = False
+    """Whether its lines stay in one piece when others have to be broken."""
+
+
+def experiment_table(
+    conclusion: Conclusion, experiments: Sequence[Experiment], console: Console
+) -> Table:
+    """Return the table in its wide form if the console has room for it, else in its narrow form."""
+    wide = _table(_wide(conclusion), experiments)
+    unbounded = console.options.update(width=_UNBOUNDED)
+    if Measurement.get(console, unbounded, wide).maximum <= console.width:
+        return wide
+    return _table(_narrow(conclusion), experiments)
+
+
+def _table(columns: Sequence[_Column], experiments: Sequence[Experiment]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(
+            column.title,
+            justify="right" if column.right else "left",
+            overflow="fold",
+            no_wrap=column.whole,
+        )
+    for experiment in experiments:
+        table.add_row(*(column.cell(experiment) for column in columns))
+    return table
+
+
+def _wide(conclusion: Conclusion) -> list[_Column]:
+    task = conclusion.task.task
+    return [
+        _number(conclusion),
+        *(_Column(flag, _value_of(flag)) for flag in conclusion.varied),
+        *(_Column(figures.metric_title(metric), _slo(metric)) for metric in task.slo.targets()),
+        _objective(task.optimization.objective),
+        _SCORE,
+        _TIME,
+        _OUTCOME,
+    ]
+
+
+def _narrow(conclusion: Conclusion) -> list[_Column]:
+    task = conclusion.task.task
+    objective = _objective(task.optimization.objective)
+    both = _Column(
+        objective.title.replace(" ", "\n") + "\nand score",
+        lambda e: Text("\n").join([objective.cell(e), _SCORE.cell(e)]),
+        right=True,
+        whole=True,
+    )
+    slos = [_Column("SLOs", _every_slo, whole=True)] if task.slo.targets() else []
+    return [_number(conclusion), _Column("parameters", _parameters), *slos, both, _TIME, _OUTCOME]
+
+
+def _number(conclusion: Conclusion) -> _Column:
+    chosen = conclusion.recommended
+
+    def cell(experiment: Experiment) -> Text:
+        if chosen is not None and experiment.number == chosen.number:
+            return Text(f"{BEST} {chosen.number}", STYLES[BEST])
+        return Text(str(experiment.number))
+
+    return _Column("#", cell, right=True)
+
+
+def _value_of(flag: str) -> Callable[[Experiment], Text]:
+    def cell(experiment: Experiment) -> Text:
+        if flag not in experiment.configuration:
+            return Text("default", "dim")
+        return Text(spell(experiment.configuration[flag]))
+
+    return cell
+
+
+def _parameters(experiment: Experiment) -> Text:
+    flags = experiment.configuration.items()
+    # A space, unlike an equals sign, is where a long name and its value can part.
+    lines = [f"{flag} {spell(value)}" for flag, value in flags]
+    return Text("\n".join(lines) or str(experiment.configuration))
+
+
+def _slo(metric: str) -> Callable[[Experiment], Text]:
+    def cell(experiment: Experiment) -> Text:
+        slos = experiment.verdict.slos if experiment.verdict else ()
+        return next((_slo_figure(slo) for slo in slos if slo.metric == metric), Text(NOTHING))
+
+    return cell
+
+
+def _every_slo(experiment: Experiment) -> Text:
+    slos = experiment.verdict.slos if experiment.verdict else ()
+    return Text("\n").join(
+        [_slo_figure(slo, figures.metric_title(slo.metric)) for slo in slos] or [Text(NOTHING)]
+    )
+
+
+def _slo_figure(slo: SloVerdict, title: str = "") -> Text:
+    symbol = slo_symbol(slo)
+    return Text(
+        " ".join(filter(None, (symbol, title, figures.metric(slo.metric, slo.actual)))),
+        style=STYLES[symbol],
+    )
+
+
+def _judged(write: Callable[[Verdict], str]) -> Callable[[Experiment], Text]:
+    return lambda experiment: Text(write(experiment.verdict) if experiment.verdict else NOTHING)
+
+
+def _objective(objective: Objective) -> _Column:
+    def write(verdict: Verdict) -> str:
+        if verdict.value is not None and maximised(objective):
+            return figures.number(verdict.value)  # the title has the unit
+        return figures.objective(objective, verdict.value)
+
+    return _Column(figures.metric_title(objective_metric(objective)), _judged(write), right=True)
+
+
+def _time(experiment: Experiment) -> Text:
+    end = experiment.ended_at
+    return Text(NOTHING if end is None else figures.clock(end - experiment.began_at))
+
+
+def _outcome(experiment: Experiment) -> Text:
+    words = outcome_in_words(experiment)
+    if experiment.origin == "confirmation":
+        words += " (confirmation)"
+    symbol = outcome_symbol(experiment)
+    return Text(f"{symbol} {words}", STYLES.get(symbol, ""))
+
+
+_SCORE = _Column("score", _judged(lambda verdict: figures.score(verdict.score)), right=True)
+_TIME = _Column("time", _time, right=True)
+_OUTCOME = _Column("outcome", _outcome)

@@ -1,0 +1,46 @@
+"""The command that starts a measured server again: copy, paste, serve."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from core.machine.masking import is_secret_name
+
+
+def launch_command(argv: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Return one line for a POSIX shell.
+
+    Args:
+        argv: the command line as it was run, secrets masked.
+        environment: the variables that the task sets. A secret one refers to the shell's own.
+    """
+    return " ".join(_parts(argv, environment))
+
+
+def launch_command_folded(argv: Sequence[str], environment: Mapping[str, str], width: int) -> str:
+    """Return the same command, broken where a shell allows it so that it fits `width` columns.
+
+    A flag stays with its value; what is longer than a line stays in one piece.
+    """
+    lines = [""]
+    for part in _parts(argv, environment):
+        if lines[-1].strip() and len(lines[-1]) + len(part) + 2 > width:
+            lines[-1] += "\\"
+            lines.append("    ")
+        lines[-1] += f"{part} "
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _parts(argv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    parts = [
+        f'{name}="${name}"' if is_secret_name(name) else f"{name}={shlex.quote(value)}"
+        for name, value in sorted(environment.items())
+    ]
+    after_a_flag = False
+    for word in argv:
+        is_flag = word.startswith("-")
+        if after_a_flag and not is_flag:
+            parts[-1] += f" {shlex.quote(word)}"
+        else:
+            parts.append(shlex.quote(word))
+        after_a_flag = is_flag and "=" not in word
+    return parts

@@ -1,0 +1,97 @@
+"""A run in the keys of the `results/<task>_results.json` files that people have scripts for."""
+
+from collections.abc import Callable, Iterable
+from statistics import fmean
+from typing import Literal
+
+from core.events import Experiment, Outcome, SubRound
+from core.report.conclusion import Conclusion, outcome_in_words
+from core.task import Configuration, Frozen
+
+_MEANS = {
+    "mean_e2e_latency": "e2e_latency_mean",
+    "p50_e2e_latency": "e2e_latency_p50",
+    "p90_e2e_latency": "e2e_latency_p90",
+    "p99_e2e_latency": "e2e_latency_p99",
+    "mean_ttft": "ttft_mean",
+    "mean_tpot": "tpot_mean",
+    "mean_output_throughput": "output_throughput",
+    "mean_total_throughput": "total_throughput",
+    "mean_total_throughput_per_gpu": "total_throughput_per_gpu",
+}
+_LARGEST = {
+    "max_output_throughput": "output_throughput",
+    "max_total_throughput": "total_throughput",
+}
+
+
+class OldResult(Frozen):
+    """One experiment."""
+
+    experiment_id: int
+    parameters: Configuration
+    status: Literal["success", "failed"]
+    """`failed` for everything but an experiment that is measured and feasible."""
+    metrics: dict[str, float | None]
+    """Plain means, or the largest, over load levels; times in seconds."""
+    objective_score: float | None
+    """Lower is better."""
+    error_message: str | None
+
+
+class OldResults(Frozen):
+    """One run."""
+
+    task_name: str
+    strategy: str
+    total_experiments: int
+    successful_experiments: int
+    elapsed_time: float
+    """Seconds."""
+    best_result: OldResult | None
+    all_results: tuple[OldResult, ...]
+
+
+def old_results(conclusion: Conclusion) -> OldResults:
+    """Return the run in those keys."""
+    task, winner = conclusion.task.task, conclusion.winner
+    results = tuple(_result(experiment) for experiment in conclusion.experiments)
+    return OldResults(
+        task_name=task.task_name,
+        strategy=task.optimization.strategy,
+        total_experiments=len(results),
+        successful_experiments=sum(result.status == "success" for result in results),
+        elapsed_time=conclusion.elapsed,
+        best_result=_result(winner) if winner else None,
+        all_results=results,
+    )
+
+
+def _result(experiment: Experiment) -> OldResult:
+    succeeded = experiment.outcome is Outcome.OK
+    verdict, sub_rounds = experiment.verdict, experiment.sub_rounds
+    return OldResult(
+        experiment_id=experiment.number,
+        parameters=experiment.configuration,
+        status="success" if succeeded else "failed",
+        metrics={
+            **{name: _over(sub_rounds, metric, fmean) for name, metric in _MEANS.items()},
+            **{name: _over(sub_rounds, metric, max) for name, metric in _LARGEST.items()},
+        },
+        objective_score=verdict.score if verdict else None,
+        error_message=None if succeeded else _error(experiment),
+    )
+
+
+def _over(
+    sub_rounds: Iterable[SubRound], metric: str, join: Callable[[list[float]], float]
+) -> float | None:
+    known = [value for s in sub_rounds if (value := s.metric(metric)) is not None]
+    return join(known) if known else None
+
+
+def _error(experiment: Experiment) -> str:
+    if experiment.failure is not None:
+        return f"{experiment.failure.kind}: {experiment.failure.message}"
+    reasons = experiment.verdict.reasons if experiment.verdict else ()
+    return "; ".join(reasons) or outcome_in_words(experiment)

@@ -1,0 +1,384 @@
+"""The life of one experiment: lease, start, warm up, measure, judge, stop.
+
+The result is committed before anything is torn down. What happens after that can add a warning; it
+can never turn a result into a failure.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core.deploy import NotReadyError, Server, StopReport, until_ready, why_ended
+from core.deploy.readiness import Patience
+from core.engines.engine import Engine
+from core.errors import HostError, StoreError
+from core.events import (
+    Event,
+    Experiment,
+    ExperimentJudged,
+    ExperimentQueued,
+    Failure,
+    FailureKind,
+    LevelMeasured,
+    LevelProgress,
+    Notice,
+    Origin,
+    Outcome,
+    Phase,
+    PhaseBegan,
+    ServerLaunched,
+    SubRound,
+)
+from core.load import LevelPlan, LoadWorker, MeasurementError, Progress, RequestTable, Target
+from core.machine import ports
+from core.machine.gpu_recorder import GpuRecorder
+from core.run.allocation import Allocation
+from core.run.gpu_use import with_gpu_use
+from core.run.hosting import Berth, Hosting
+from core.run.journal import Journal
+from core.store import Store
+from core.task import Configuration, Level, Task
+from core.verdict import judge
+
+T = TypeVar("T")
+
+_SILENCE_SHARE = 0.5
+"""Share of the time to start after which a server that shows no sign of life is given up."""
+
+_REQUESTS_PER_STREAM = 4
+"""Fewest requests at a level for each that is in flight: fewer would be ramp-up and drain alone."""
+
+_TIMEOUT_KINDS = {
+    Phase.STARTING: FailureKind.START_TIMEOUT,
+    Phase.WARMING: FailureKind.WARMUP_TIMEOUT,
+    Phase.MEASURING: FailureKind.MEASURE_TIMEOUT,
+}
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What all experiments of one run share."""
+
+    task: Task
+    task_id: int
+    engine: Engine
+    store: Store
+    journal: Journal
+    worker: LoadWorker
+    hosting: Hosting
+    allocation: Allocation
+    log_of: Callable[[int], Path]
+    """Returns the path of the server's log of an experiment."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """An experiment to conduct."""
+
+    number: int
+    configuration: Configuration
+    origin: Origin
+    reason: str = ""
+    kept: Mapping[int, SubRound] = field(default_factory=dict)
+    """Levels that need not be measured, by index: what an interrupted try left."""
+
+
+class ServerEndedError(Exception):
+    """The server ended while it was being measured."""
+
+
+class ExperimentRun:
+    """One experiment under way."""
+
+    def __init__(self, bench: Workbench, order: Order) -> None:
+        self._bench = bench
+        self._order = order
+        self._server: Server | None = None
+        self._gpus: tuple[str, ...] = ()
+
+    async def conduct(self) -> Experiment:
+        """Live the experiment through and return its record.
+
+        Cancelling it cancels the experiment: what was measured is kept, the server is stopped.
+
+        Raises:
+            StoreError: its result could not be kept.
+        """
+        order = self._order
+        self._say(
+            ExperimentQueued(
+                at=time.time(),
+                experiment=order.number,
+                configuration=order.configuration,
+                origin=order.origin,
+                reason=order.reason,
+            )
+        )
+        # Leases are given back last, when nothing is left on the GPUs.
+        async with contextlib.AsyncExitStack() as leases:
+            try:
+                failure = await self._measure_within_limit(leases)
+                self._judge(failure)
+                await self._bench.journal.settled()
+            except BaseException:
+                # Cancelled by the user, or a bug: either way it was not to be measured.
+                if self._record.outcome is None:
+                    self._judge(None, outcome=Outcome.CANCELLED)
+                raise
+            finally:
+                await asyncio.shield(asyncio.create_task(self._tear_down()))
+        return self._record
+
+    @property
+    def _record(self) -> Experiment:
+        return self._bench.journal.state.experiments[self._order.number]
+
+    def _say(self, event: Event) -> None:
+        self._bench.journal.say(event)
+
+    def _enter(self, phase: Phase, detail: str = "") -> None:
+        number = self._order.number
+        self._say(PhaseBegan(at=time.time(), experiment=number, phase=phase, detail=detail))
+
+    def _warn(self, text: str) -> None:
+        number = self._order.number
+        self._say(Notice(at=time.time(), severity="warning", text=text, experiment=number))
+
+    async def _measure_within_limit(self, leases: contextlib.AsyncExitStack) -> Failure | None:
+        """Measure every level and return None, or what kept one from being measured."""
+        task = self._bench.task
+        levels = dict(enumerate(task.levels()))
+        for index in self._order.kept.keys() & levels.keys():
+            self._say_measured(self._order.kept[index])
+            del levels[index]
+        if not levels:
+            return None
+        limit = task.optimization.timeout_per_iteration
+        try:
+            await self._lease(leases)  # waiting for others is nobody's time to start
+            async with asyncio.timeout(limit):
+                target = await self._start()
+                for index, level in levels.items():
+                    await self._measure(target, index, level)
+        except TimeoutError:
+            return self._out_of_time(limit)
+        except (NotReadyError, MeasurementError) as error:
+            return await self._blame(error.failure)
+        except ServerEndedError:
+            return await self._why_ended()
+        except StoreError:
+            raise
+        except HostError as error:
+            return Failure(kind=FailureKind.ENVIRONMENT, message=str(error))
+        return None
+
+    async def _lease(self, leases: contextlib.AsyncExitStack) -> None:
+        bench = self._bench
+        self._enter(Phase.LEASING)
+        needed = bench.engine.gpus_needed(bench.task, self._order.configuration)
+        lease = bench.allocation.leased(needed, lambda why: self._enter(Phase.LEASING, why))
+        self._gpus = tuple(gpu.uuid for gpu in await leases.enter_async_context(lease))
+
+    async def _start(self) -> Target:
+        """Launch the server, wait until it is ready, and return how to load it."""
+        bench, task, number = self._bench, self._bench.task, self._order.number
+        berth = Berth(
+            port=ports.reserve_port(),
+            log=bench.log_of(number),
+            marker=f"{bench.task_id}/{number}",
+            gpus=self._gpus,
+        )
+        self._enter(Phase.STARTING)
+        self._server = server = bench.hosting.server(self._order.configuration, berth)
+        await server.start()
+        self._say(
+            ServerLaunched(
+                at=time.time(),
+                experiment=number,
+                argv=server.shown_argv,
+                server=server.server,
+                guardian=server.guardian,
+                url=server.url,
+                log=str(server.log),
+                gpus=self._gpus,
+            )
+        )
+        total = task.timeouts.start
+        model = await until_ready(
+            server,
+            patience=Patience(silence=total * _SILENCE_SHARE, total=total),
+            health_path=bench.engine.health_path,
+            model=task.benchmark.model_name,
+            signs=bench.engine.signs,
+            say=lambda stage: self._enter(Phase.STARTING, stage),
+        )
+        return Target(
+            base_url=server.url,
+            model=model,
+            endpoint=task.benchmark.endpoint,
+            length_fields=bench.engine.requests.length_fields,
+            extras={**bench.engine.requests.extras, **task.benchmark.additional_params},
+        )
+
+    async def _measure(self, target: Target, index: int, level: Level) -> None:
+        """Measure a level; once more, if a stranger or the client itself spoiled it."""
+        self._enter(Phase.WARMING, f"level {index + 1} of {len(self._bench.task.levels())}")
+        measured = await self._unless_server_ends(self._measured(target, index, level))
+        if spoiled := _spoiled(measured):
+            self._warn(f"level {index + 1} was measured again: {spoiled.message}")
+            measured = await self._unless_server_ends(self._measured(target, index, level))
+            spoiled = _spoiled(measured)
+            if spoiled and spoiled.kind is FailureKind.CLIENT_BOUND:
+                raise MeasurementError(spoiled)
+        self._say_measured(measured)
+        await self._bench.journal.settled()
+
+    def _say_measured(self, measured: SubRound) -> None:
+        number = self._order.number
+        self._say(LevelMeasured(at=time.time(), experiment=number, sub_round=measured))
+
+    async def _measured(self, target: Target, index: int, level: Level) -> SubRound:
+        bench, server = self._bench, self._server
+        assert server is not None
+        watched = () if bench.engine.simulated else self._gpus
+        recorder = GpuRecorder(bench.allocation.gpus, watched, server.pids)
+        async with recorder:
+            measured = await self._followed(target, self._plan(index, level))
+        return with_gpu_use(measured, recorder.records()) if watched else measured
+
+    def _plan(self, index: int, level: Level) -> LevelPlan:
+        task, benchmark = self._bench.task, self._bench.task.benchmark
+        streams = level.concurrency or 1
+        return LevelPlan(
+            index=index,
+            level=level,
+            requests=max(benchmark.max_requests_per_iteration, _REQUESTS_PER_STREAM * streams),
+            max_seconds=benchmark.max_time_per_iteration,
+            warmup_seconds=task.timeouts.warmup,
+            request_timeout=task.timeouts.request,
+            seed=task.optimization.seed + self._order.number * len(task.levels()) + index,
+            thresholds={name: slo.threshold for name, slo in task.slo.targets().items()},
+            gpus=max(1, self._bench.engine.gpus_needed(task, self._order.configuration)),
+            max_error_rate=benchmark.max_error_rate,
+        )
+
+    async def _followed(self, target: Target, plan: LevelPlan) -> SubRound:
+        """Have the level measured, passing on what the load worker reports meanwhile."""
+        async for report in self._bench.worker.measure(target, plan):
+            match report:
+                case Progress():
+                    self._pass_on(report, plan.index)
+                case RequestTable(data=data):
+                    await self._bench.store.keep_samples(
+                        self._bench.task_id, self._order.number, plan.index, data
+                    )
+                case SubRound():
+                    return report
+        raise AssertionError("a measurement ends with its sub-round or with an error")
+
+    def _pass_on(self, progress: Progress, index: int) -> None:
+        phase, number = Phase(progress.phase), self._order.number
+        if phase is not self._record.phase:
+            self._enter(phase, self._record.phase_detail)
+        facts = progress.model_dump(exclude={"phase"})
+        self._say(
+            LevelProgress(at=time.time(), experiment=number, index=index, phase=phase, **facts)
+        )
+
+    async def _unless_server_ends(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what `work` returns.
+
+        Raises:
+            ServerEndedError: the server ended first.
+        """
+        assert self._server is not None
+        working = asyncio.create_task(work)
+        try:
+            first: list[asyncio.Future[Any]] = [working, self._server.ended]
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            raise ServerEndedError
+        finally:
+            working.cancel()
+            await asyncio.wait({working})
+
+    async def _blame(self, failure: Failure) -> Failure:
+        """Return the failure; where the server has ended since, what that tells instead."""
+        if self._server is None or failure.kind is not FailureKind.REQUEST_ERRORS:
+            return failure
+        # Connections break a moment before the process is gone.
+        await asyncio.wait({self._server.ended}, timeout=1.0)
+        return await self._why_ended() if self._server.ended.done() else failure
+
+    async def _why_ended(self) -> Failure:
+        assert self._server is not None
+        return await why_ended(
+            self._server.log, self._bench.engine.signs, self._server.ended.result()
+        )
+
+    def _out_of_time(self, limit: float) -> Failure:
+        phase = self._record.phase
+        doing = f", {self._record.phase_detail}" if self._record.phase_detail else ""
+        return Failure(
+            kind=_TIMEOUT_KINDS.get(phase, FailureKind.ENVIRONMENT),
+            message=f"the experiment's {limit:g} s ran out while it was {phase}{doing}",
+            advice="raise optimization.timeout_per_iteration, or ask for less at each load level",
+        )
+
+    def _judge(self, failure: Failure | None, outcome: Outcome | None = None) -> None:
+        """Say the result. All that was measured counts, however it ended."""
+        task, measured = self._bench.task, self._record.sub_rounds
+        verdict = None
+        if measured:
+            levels = len(task.levels())
+            verdict = judge(measured, task.slo, task.optimization.objective, levels=levels)
+        if outcome is None and failure is not None:
+            outcome = Outcome.FAILED
+        if outcome is None:
+            assert verdict is not None
+            outcome = Outcome.OK if verdict.feasible else Outcome.INFEASIBLE
+        self._say(
+            ExperimentJudged(
+                at=time.time(),
+                experiment=self._order.number,
+                outcome=outcome,
+                verdict=verdict,
+                failure=failure,
+            )
+        )
+
+    async def _tear_down(self) -> None:
+        self._enter(Phase.STOPPING)
+        if self._server is not None:
+            self._report(await self._server.stop())
+        self._enter(Phase.DONE)
+        await self._bench.journal.settled()
+
+    def _report(self, stopped: StopReport) -> None:
+        if stopped.killed:
+            self._warn(f"had to be killed after the grace period: {', '.join(stopped.killed)}")
+        for remains in stopped.remains:
+            self._warn(f"left behind: {remains.text}")
+            if remains.gpu is not None:
+                self._bench.allocation.quarantine(remains.gpu, f"is set aside: {remains.text}")
+
+
+def _spoiled(measured: SubRound) -> Failure | None:
+    """Return why the figures prove nothing, or None where they stand."""
+    if measured.client is not None and measured.client.bound:
+        return Failure(
+            kind=FailureKind.CLIENT_BOUND,
+            message="the load worker, not the server, set the figures",
+            advice="leave the load worker more CPU, or ask for fewer streams",
+        )
+    if measured.contaminated_by:
+        strangers = "; ".join(measured.contaminated_by)
+        return Failure(
+            kind=FailureKind.ENVIRONMENT, message=f"others computed on its GPUs: {strangers}"
+        )
+    return None

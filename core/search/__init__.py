@@ -1,0 +1,25 @@
+"""Which configuration next: ask and tell. Pure; a seed and a history decide every proposal."""
+
+from core.search.enumeration import grid, random
+from core.search.space import Space
+from core.search.strategy import Proposal, Strategy
+from core.task import Optimization
+
+__all__ = ["Proposal", "Space", "Strategy", "choose"]
+
+
+def choose(optimization: Optimization, space: Space) -> Strategy:
+    """Return the strategy that the task asks for."""
+    name = optimization.strategy
+    if name == "auto":
+        fits = space.combinations is not None and space.combinations <= optimization.max_iterations
+        name = "grid_search" if fits else "bayesian"
+    match name:
+        case "grid_search":
+            return grid(space, optimization.seed)
+        case "random":
+            return random(space, optimization.seed)
+        case "bayesian":
+            from core.search.tpe import Tpe  # optuna takes a second to import
+
+            return Tpe(space, optimization.seed, optimization.n_initial_random)

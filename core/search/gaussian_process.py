@@ -1,0 +1,277 @@
+"""Gaussian processes over configurations, in NumPy and SciPy.
+
+Several outputs (the load levels of one metric) share one kernel, so that one Cholesky factor serves
+all of them. The kernel is Matérn-5/2 with one length for each parameter (automatic relevance
+determination), as the sum of two parts: one that adds up a function of each parameter alone, and one
+of all parameters together. The first carries what single changes teach over to their combinations, the
+second whatever they do not explain. Hyper-parameters are those of the highest posterior density.
+
+Sources: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), ch. 2 and 5;
+Duvenaud et al., "Additive Gaussian Processes" (2011) for the sum.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
+from scipy.optimize import minimize
+
+Array = npt.NDArray[np.float64]
+
+JITTER = 1e-8
+_ROOT5 = 5.0**0.5
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Normal priors on the logarithms of the hyper-parameters: mean and standard deviation."""
+
+    length: tuple[float, float] = (0.0, 0.8)
+    """Of a parameter's length, where 1 is from one end of its values to the other."""
+    signal: tuple[float, float] = (0.0, 0.7)
+    """Of the variance; the outputs are standardised."""
+    noise: tuple[float, float] = (-4.0, 1.5)
+    """Of the variance of the noise, likewise."""
+    additive: tuple[float, float] = (0.0, 1.5)
+    """Of the ratio of the additive part to the other (log-odds)."""
+
+    def stacked(self, dimensions: int) -> tuple[Array, Array]:
+        """Return means and deviations in the order of the optimiser's vector."""
+        # The vector holds −2 · log(length), the logarithm of the squared distance's weight.
+        length, spread = self.length
+        parts = [(-2.0 * length, 2.0 * spread)] * dimensions
+        parts += [self.signal, self.noise, self.additive]
+        means, deviations = zip(*parts, strict=True)
+        return np.array(means), np.array(deviations)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Hyper-parameters of a fitted process."""
+
+    weights: Array
+    """1 / length², by parameter."""
+    signal: float
+    noise: float
+    additive: float
+    """Share of the signal's variance that the additive part has."""
+
+    @classmethod
+    def of(cls, vector: Array) -> "Kernel":
+        """Read the optimiser's vector."""
+        signal, noise, odds = vector[-3:]
+        share = 1.0 / (1.0 + np.exp(-odds))
+        return cls(np.exp(vector[:-3]), float(np.exp(signal)), float(np.exp(noise)), float(share))
+
+
+def matern(squared: Array) -> Array:
+    """Return the Matérn-5/2 correlation at squared distances."""
+    root = _ROOT5 * np.sqrt(squared)
+    correlation: Array = (1.0 + root + root * root / 3.0) * np.exp(-root)
+    return correlation
+
+
+def matern_with_slope(squared: Array) -> tuple[Array, Array]:
+    """Return the Matérn-5/2 correlation, and its slope by the squared distance."""
+    root = _ROOT5 * np.sqrt(squared)
+    decay = np.exp(-root)
+    linear = (1.0 + root) * decay
+    return linear + (root * root / 3.0) * decay, (-5.0 / 6.0) * linear
+
+
+@dataclass(frozen=True)
+class Group:
+    """Outputs that were observed at the same points."""
+
+    points: npt.NDArray[np.intp]
+    outputs: npt.NDArray[np.intp]
+
+    @cached_property
+    def square(self) -> tuple[Any, ...]:
+        """The index of these points' part of a covariance matrix."""
+        return np.ix_(self.points, self.points)
+
+
+def groups_of(targets: Array) -> list[Group]:
+    """Return the outputs grouped by where they were observed; NaN is not observed."""
+    seen = ~np.isnan(targets)
+    patterns: dict[bytes, list[int]] = {}
+    for output in range(targets.shape[1]):
+        patterns.setdefault(seen[:, output].tobytes(), []).append(output)
+    return [
+        Group(np.flatnonzero(seen[:, outputs[0]]), np.array(outputs, dtype=np.intp))
+        for outputs in patterns.values()
+        if seen[:, outputs[0]].any()
+    ]
+
+
+class Fit:
+    """The search for the hyper-parameters of highest posterior density."""
+
+    def __init__(self, squared: Array, targets: Array, prior: Prior, tempering: float) -> None:
+        """Prepare the fit.
+
+        Args:
+            squared: squared distances by parameter, (parameters, points, points).
+            targets: standardised outputs, (points, outputs), NaN where not observed.
+            prior: on the hyper-parameters.
+            tempering: weight of the likelihood; below 1 where the outputs say the same thing.
+        """
+        # Every pair of points once: what lies on the diagonal does not depend on the lengths.
+        self._pairs = np.triu_indices(squared.shape[1], 1)
+        self._squared = np.ascontiguousarray(squared[:, *self._pairs])
+        self._targets = targets
+        self._groups = groups_of(targets)
+        self._mean, self._deviation = prior.stacked(len(squared))
+        self._tempering = tempering
+
+    def best(self, iterations: int = 30) -> Kernel:
+        """Return the kernel."""
+        reach = 4 * self._deviation
+        found = minimize(
+            self.loss,
+            self._mean,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=np.column_stack([self._mean - reach, self._mean + reach]),
+            options={"maxiter": iterations},
+        )
+        return Kernel.of(found.x)
+
+    def loss(self, vector: Array) -> tuple[float, Array]:
+        """Return minus the log posterior density, and its gradient."""
+        kernel = Kernel.of(vector)
+        scaled = kernel.weights[:, None] * self._squared
+        alone, steep_alone = matern_with_slope(scaled)
+        alone = alone.mean(axis=0)
+        joint, steep_joint = matern_with_slope(scaled.sum(axis=0))
+        share, signal = kernel.additive, kernel.signal
+        correlation = share * alone + (1.0 - share) * joint
+        loss, slope, trace = self._likelihood(signal * correlation, signal + kernel.noise)
+        steepness = (share / len(scaled)) * steep_alone + (1.0 - share) * steep_joint
+        gradient = np.empty_like(vector)
+        gradient[:-3] = signal * ((steepness * scaled) @ slope)
+        gradient[-3] = signal * (correlation @ slope + trace)
+        gradient[-2] = kernel.noise * trace
+        gradient[-1] = signal * share * (1.0 - share) * ((alone - joint) @ slope)
+        off = (vector - self._mean) / self._deviation
+        loss = self._tempering * loss + 0.5 * float(off @ off)
+        return loss, self._tempering * gradient + off / self._deviation
+
+    def _likelihood(self, pairs: Array, diagonal: float) -> tuple[float, Array, float]:
+        """Return minus the log likelihood of a covariance, and its slope.
+
+        Args:
+            pairs: covariance of every pair of points.
+            diagonal: variance of every point.
+
+        Returns:
+            The loss, its slope by the covariance of every pair, and by the variance of all points.
+        """
+        covariance = np.zeros((len(self._targets),) * 2)
+        covariance[self._pairs] = pairs
+        covariance.flat[:: len(covariance) + 1] = diagonal + JITTER
+        slope = np.zeros_like(covariance)
+        loss = 0.0
+        for group in self._groups:
+            part = covariance[group.square]
+            targets = self._targets[group.points][:, group.outputs]
+            factor, failed = dpotrf(part, clean=0)
+            if failed:
+                return 1e10, np.zeros_like(pairs), 0.0
+            weighted, _ = dpotrs(factor, targets)
+            count = len(group.outputs)
+            loss += 0.5 * float((targets * weighted).sum())
+            loss += count * float(np.log(factor.diagonal()).sum())
+            inverse, _ = dpotri(factor)
+            slope[group.square] += 0.5 * (count * inverse - weighted @ weighted.T)
+        # Each pair stands for two entries of the symmetric matrix.
+        return loss, 2.0 * slope[self._pairs], float(slope.trace())
+
+
+class Process:
+    """A process conditioned on observations."""
+
+    def __init__(self, kernel: Kernel, squared: Array, targets: Array) -> None:
+        """Condition `kernel` on `targets` at points with these squared distances to one another."""
+        self.kernel = kernel
+        self._outputs = targets.shape[1]
+        self._groups = groups_of(targets)
+        covariance = self.covariance(squared)
+        self._factors: list[Array] = []
+        self._weighted: list[Array] = []
+        for group in self._groups:
+            part = covariance[np.ix_(group.points, group.points)]
+            part[np.diag_indices_from(part)] += kernel.noise + JITTER
+            factor, _ = dpotrf(part, lower=1)
+            self._factors.append(factor)
+            observed = targets[np.ix_(group.points, group.outputs)]
+            half, _ = dtrtrs(factor, observed, lower=1)
+            self._weighted.append(dtrtrs(factor, half, lower=1, trans=1)[0])
+
+    def covariance(self, squared: Array) -> Array:
+        """Return the covariance at squared distances by parameter, (parameters, …)."""
+        kernel = self.kernel
+        scaled = kernel.weights.reshape(-1, *[1] * (squared.ndim - 1)) * squared
+        alone = matern(scaled).mean(axis=0)
+        joint = matern(scaled.sum(axis=0))
+        return self.mix(alone, joint)
+
+    def mix(self, alone: Array, joint: Array) -> Array:
+        """Return the covariance of the two parts' correlations."""
+        share = self.kernel.additive
+        covariance: Array = self.kernel.signal * (share * alone + (1.0 - share) * joint)
+        return covariance
+
+    def predict(self, cross: Array) -> tuple[Array, Array]:
+        """Return mean and variance, (points, outputs), from covariances (points, observed)."""
+        mean = np.zeros((len(cross), self._outputs))
+        variance = np.full((len(cross), self._outputs), self.kernel.signal)
+        for group, factor, weighted in zip(
+            self._groups, self._factors, self._weighted, strict=True
+        ):
+            known = cross[:, group.points]
+            mean[:, group.outputs] = known @ weighted
+            half, _ = dtrtrs(factor, known.T, lower=1)
+            left = self.kernel.signal - (half * half).sum(axis=0)
+            variance[:, group.outputs] = np.maximum(left, 1e-12)[:, None]
+        return mean, variance
+
+
+def level_similarity(targets: Array) -> float:
+    """Return by how much outputs that say the same thing should count less: effective / all.
+
+    The participation ratio of the eigenvalues of their correlation.
+    """
+    whole = targets[~np.isnan(targets).any(axis=1)]
+    count = targets.shape[1]
+    if count == 1 or len(whole) < 3:
+        return 1.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = np.nan_to_num(np.corrcoef(whole.T))
+    np.fill_diagonal(correlation, 1.0)
+    return float(count / (correlation**2).sum())
+
+
+def standardise(targets: Array, limit: float = 4.0) -> tuple[Array, Array, Array]:
+    """Return the targets with mean 0 and variance 1, with the shift and scale of every output.
+
+    Values further than `limit` robust deviations from the median are pulled in to there first.
+    """
+    median = np.nanmedian(targets, axis=0)
+    spread = 1.4826 * np.nanmedian(np.abs(targets - median), axis=0)
+    bound = np.where(spread > 0, limit * spread, np.inf)
+    clipped = np.clip(targets, median - bound, median + bound)
+    shift = np.nanmean(clipped, axis=0)
+    scale = np.nanstd(clipped, axis=0)
+    scale = np.where(scale > 1e-9, scale, 1.0)
+    return (clipped - shift) / scale, shift, scale
+
+
+def stack(parts: Sequence[Array]) -> Array:
+    """Return the parts below one another."""
+    return np.concatenate(list(parts), axis=0)

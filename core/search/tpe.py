@@ -1,0 +1,154 @@
+"""Optuna's tree-structured Parzen estimator, asked one configuration at a time.
+
+Optuna forgets trials that failed and proposes them again; here a failure is told as a trial that
+breaks its constraints, and no command line is proposed twice. Each ask is a function of what was
+told and the seed alone, so that a resumed search proposes what it would have proposed.
+"""
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from core.events import Experiment
+from core.search.enumeration import spread
+from core.search.space import Space, same
+from core.search.strategy import Proposal, Tried
+from core.task import Choices, Configuration, FlagValue, Range, finite_values
+
+_REPEATS = 20
+"""Asks in a row that may propose something known before a new random point is taken instead."""
+
+_CRASHED = 1e3
+"""Violation told for an experiment that could not be measured: worse than any that was."""
+
+
+class Tpe:
+    """TPE over the space, with SLO violations and crashes as constraints."""
+
+    def __init__(self, space: Space, seed: int, startup: int) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._space = space
+        self._seed = seed
+        self._startup = startup
+        self._distributions = {
+            name: _distribution(values) for name, values in space.parameters.items()
+        }
+        self._tried = Tried()
+        self._told: list[FrozenTrial] = []
+        self._pending: dict[str, FrozenTrial] = {}
+
+    def ask(self) -> Proposal | None:
+        """Return TPE's next configuration, or a random new one where TPE repeats itself."""
+        if not self._distributions:
+            return None
+        study = self._study()
+        for _ in range(_REPEATS):
+            trial = study.ask(self._distributions)
+            configuration = self._configuration(trial.params)
+            if self._tried.add(self._space.key(configuration)):
+                early = len(self._told) < self._startup
+                return self._proposal(configuration, "random start" if early else "promising")
+            study.tell(trial, state=TrialState.FAIL)
+        for configuration in spread(self._space, self._seed):
+            if self._tried.add(self._space.key(configuration)):
+                return self._proposal(configuration, "random, not tried yet")
+        return None
+
+    def tell(self, experiment: Experiment) -> None:
+        """Learn from the experiment, where its configuration is a point of the space."""
+        key = self._space.key(experiment.configuration)
+        self._tried.add(key)
+        self._pending.pop(key, None)
+        verdict = experiment.verdict
+        if verdict is None or verdict.score is None:
+            # No score at all: the constraint alone says how bad it is.
+            trial = self._trial(experiment.configuration, TrialState.COMPLETE, 0.0, _CRASHED)
+        else:
+            violation = 0.0 if verdict.feasible else max(verdict.violation, 1e-9)
+            trial = self._trial(
+                experiment.configuration, TrialState.COMPLETE, verdict.score, violation
+            )
+        if trial is not None:
+            self._told.append(trial)
+
+    def _study(self) -> optuna.Study:
+        sampler = optuna.samplers.TPESampler(
+            seed=self._seed * 1_000_003 + len(self._told) + len(self._pending),
+            n_startup_trials=self._startup,
+            multivariate=True,
+            constant_liar=True,
+        )
+        study = optuna.create_study(sampler=sampler)
+        study.add_trials([*self._told, *self._pending.values()])
+        return study
+
+    def _proposal(self, configuration: Configuration, reason: str) -> Proposal:
+        trial = self._trial(configuration, TrialState.RUNNING, None, None)
+        if trial is not None:
+            self._pending[self._space.key(configuration)] = trial
+        return Proposal(configuration=configuration, reason=reason)
+
+    def _trial(
+        self,
+        configuration: Configuration,
+        state: TrialState,
+        score: float | None,
+        violation: float | None,
+    ) -> FrozenTrial | None:
+        """Return the configuration as a trial, or None where it is no point of the space."""
+        params: dict[str, object] = {}
+        for name, values in self._space.parameters.items():
+            if name not in configuration:
+                if self._space.active(name, configuration):
+                    return None
+                # It takes no part: any value stands for it.
+                value = finite_values(values)[0]
+            else:
+                value = configuration[name]
+            if isinstance(values, Choices):
+                places = [i for i, known in enumerate(values.values) if same(known, value)]
+                if not places:
+                    return None
+                params[name] = places[0]
+            else:
+                params[name] = value
+        return create_trial(
+            state=state,
+            value=score,
+            params=params,
+            distributions=self._distributions,
+            constraints=None if violation is None else {"slo": violation},
+        )
+
+    def _configuration(self, params: dict[str, object]) -> Configuration:
+        values: dict[str, FlagValue] = {}
+        for name, space in self._space.parameters.items():
+            raw = params[name]
+            if isinstance(space, Choices):
+                assert isinstance(raw, int)
+                values[name] = space.values[raw]
+            else:
+                assert isinstance(raw, int | float)
+                values[name] = space.snap(raw)
+        return self._space.resolve(values)
+
+
+def _distribution(space: Choices | Range) -> BaseDistribution:
+    if isinstance(space, Choices):
+        # Positions, not values: optuna compares categories, and 1 equals True.
+        return CategoricalDistribution(range(len(space.values)))
+    if space.type == "integer":
+        return IntDistribution(
+            int(space.low),
+            int(space.high),
+            log=space.log,
+            step=1 if space.log else int(space.step or 1),
+        )
+    return FloatDistribution(
+        space.low, space.high, log=space.log, step=None if space.log else space.step
+    )

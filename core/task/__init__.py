@@ -1,0 +1,66 @@
+"""What the user asks for. Pure: parse, check, explain; no clock, no process, no network."""
+
+from core.task.configuration import DEFAULTS, Configuration, FlagValue, spell
+from core.task.document import (
+    Benchmark,
+    Container,
+    Engine,
+    GpuRules,
+    Model,
+    Mount,
+    Objective,
+    Optimization,
+    StrategyName,
+    Task,
+    Timeouts,
+)
+from core.task.frozen import Frozen, Section
+from core.task.reading import FieldPath, Reading, Source, dotted, parse_task, read_task
+from core.task.slo import STATISTICS, Slo, SloTarget, Statistic
+from core.task.space import (
+    Choices,
+    Conditions,
+    ParameterSpace,
+    Range,
+    condition_mistakes,
+    finite_values,
+)
+from core.task.traffic import Level, Scenario
+
+__all__ = [
+    "DEFAULTS",
+    "STATISTICS",
+    "Benchmark",
+    "Choices",
+    "Conditions",
+    "Configuration",
+    "Container",
+    "Engine",
+    "FieldPath",
+    "FlagValue",
+    "Frozen",
+    "GpuRules",
+    "Level",
+    "Model",
+    "Mount",
+    "Objective",
+    "Optimization",
+    "ParameterSpace",
+    "Range",
+    "Reading",
+    "Scenario",
+    "Section",
+    "Slo",
+    "SloTarget",
+    "Source",
+    "Statistic",
+    "StrategyName",
+    "Task",
+    "Timeouts",
+    "condition_mistakes",
+    "dotted",
+    "finite_values",
+    "parse_task",
+    "read_task",
+    "spell",
+]

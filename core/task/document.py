@@ -1,0 +1,207 @@
+"""The task: everything the user asks for, as one immutable document.
+
+Each field says its unit and default. The names are those of the task files that people have.
+"""
+
+import re
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from core.task.configuration import FlagValue
+from core.task.durations import Minutes, Seconds
+from core.task.frozen import Section
+from core.task.slo import Slo
+from core.task.space import ParameterSpace, condition_mistakes
+from core.task.traffic import Level, Scenario
+
+Objective: TypeAlias = Literal[
+    "minimize_latency", "maximize_throughput", "minimize_ttft", "minimize_tpot"
+]
+
+StrategyName: TypeAlias = Literal["auto", "grid_search", "random", "bayesian"]
+
+_SAMPLING_NUMBERS = {
+    "temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
+}  # fmt: skip
+
+_STRATEGY_SYNONYMS = {"grid": "grid_search", "random_search": "random", "tpe": "bayesian"}
+
+
+def _one_or_many(raw: Any) -> Any:
+    return raw if isinstance(raw, list | tuple) else [raw]
+
+
+def _whole_scenarios(raw: Any) -> Any:
+    """Mend what a YAML list without quotes does to `[D(100,50), D(8,8)]`: split inside brackets."""
+    items = _one_or_many(raw)
+    if not all(isinstance(item, str) for item in items):
+        return items
+    return re.split(r",(?![^(]*\))", ",".join(items))
+
+
+class Model(Section):
+    """The model to serve."""
+
+    id_or_path: str = Field(min_length=1)
+    """A local path, or the id that the engine knows the model by."""
+
+
+class Engine(Section):
+    """How to reach the engine on this machine. All of it may be left out."""
+
+    executable: str | None = None
+    """The engine's program, or the Python interpreter it is installed in. None: the one on PATH."""
+    command: str | tuple[str, ...] | None = None
+    """The launch command of a `custom` engine, with {port}, {model} and {flags} in it."""
+    arguments: dict[str, FlagValue] = Field(default_factory=dict)
+    """Flags that every launch gets, the baseline too. They are not tuned."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Environment variables of the server, beside the inherited ones."""
+
+
+class GpuRules(Section):
+    """Which GPUs servers may have."""
+
+    only: tuple[int | str, ...] = ()
+    """Indices or UUIDs of those that may be used; empty: all of the machine."""
+    minimum_free_share: float = Field(default=0.9, ge=0, le=1)
+    """Least free memory of a GPU that is used, as a share of its total."""
+    share: bool = False
+    """Whether to use GPUs on which somebody else computes, too. The figures will show it."""
+
+
+class Mount(Section):
+    """A folder of this machine in the container."""
+
+    source: str
+    target: str
+    read_only: bool = True
+
+
+class Container(Section):
+    """What servers run in with `deployment_mode: docker`."""
+
+    image: str | None = None
+    """Name and tag. None: the engine's own image."""
+    mounts: tuple[Mount, ...] = ()
+    """Folders beside the model's own, which is mounted at the same path, and read-only."""
+    shm_size_gib: float = Field(default=16.0, gt=0)
+    """Size of /dev/shm, in GiB."""
+    ipc: Literal["private", "host"] = "private"
+    """Whether it shares this machine's memory segments."""
+
+
+class Timeouts(Section):
+    """How long each phase of an experiment may take; the defaults are generous."""
+
+    lease: Seconds = 600.0
+    """Waiting for GPUs that another run has, in seconds."""
+    start: Seconds = 1800.0
+    """From launch until the server answers, in seconds."""
+    warmup: Seconds = 600.0
+    """The warm-up of one load level, in seconds. The first requests may compile kernels."""
+    request: Seconds = 600.0
+    """One request, in seconds. A request that takes longer counts as failed."""
+    stop: Seconds = 60.0
+    """From asking the server to end until its processes are killed, in seconds."""
+
+
+class Optimization(Section):
+    """How to search."""
+
+    strategy: StrategyName = "auto"
+    """`auto` measures the whole space where it fits the budget, and is `bayesian` elsewhere."""
+    objective: Objective = "minimize_latency"
+    """What to improve while the SLOs hold. Throughput is total tokens per second and GPU."""
+    max_iterations: int = Field(default=100, ge=1)
+    """Most configurations to try, in experiments, beside the baseline."""
+    timeout_per_iteration: Seconds = 1800.0
+    """Longest time for one experiment from launch to its last load level, in seconds."""
+    n_initial_random: int = Field(default=5, ge=0)
+    """Random configurations before a model-based strategy trusts its model."""
+    seed: int = 0
+    """Seed of everything random."""
+    baseline: bool = True
+    """Whether experiment 0 measures the engine's defaults."""
+
+    @field_validator("strategy", mode="before")
+    @classmethod
+    def _synonyms(cls, raw: Any) -> Any:
+        return _STRATEGY_SYNONYMS.get(raw, raw) if isinstance(raw, str) else raw
+
+
+class Benchmark(Section):
+    """How to load the server."""
+
+    task: Literal["text-to-text"] = "text-to-text"
+    """The kind of requests."""
+    endpoint: Literal["completions", "chat"] = "completions"
+    """Which OpenAI endpoint is asked."""
+    model_name: str | None = None
+    """The model's name in requests. None: what the server itself reports."""
+    traffic_scenarios: Annotated[tuple[Scenario, ...], BeforeValidator(_whole_scenarios)] = Field(
+        default=(Scenario.model_validate("D(100,100)"),), min_length=1
+    )
+    """Prompt and answer lengths, in tokens: D(in,out), N(μ,σ)/(μ,σ), U(a,b)/(c,d)."""
+    num_concurrency: Annotated[
+        tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_one_or_many)
+    ] = Field(default=(1,), min_length=1)
+    """Requests in flight at all times, one load level for each number."""
+    max_time_per_iteration: Minutes = 600.0
+    """Longest time for one load level. A bare number means minutes; `90s` and `2m` work too."""
+    max_requests_per_iteration: int = Field(default=50, ge=1)
+    """Measured requests at one load level; never fewer than four times its concurrency."""
+    max_error_rate: float = Field(default=0.05, gt=0, le=1)
+    """Share of failed requests at which a load level counts as failed."""
+    additional_params: dict[str, Any] = Field(default_factory=dict)
+    """Fields laid over every request's body: `temperature`, `ignore_eos`, …"""
+
+    @field_validator("additional_params")
+    @classmethod
+    def _numbers_as_numbers(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        """Read `temperature: "0.0"` as 0.0: servers refuse a number in quotation marks."""
+        return {
+            name: float(value) if name in _SAMPLING_NUMBERS and isinstance(value, str) else value
+            for name, value in raw.items()
+        }
+
+
+class Task(Section):
+    """What the user asks for: one file."""
+
+    task_name: str = Field(min_length=1, max_length=200)
+    """Names the task in lists, reports and on the command line."""
+    description: str = ""
+    """Free text."""
+    model: Model
+    base_runtime: str
+    """The engine: `simulated`, `llamacpp`, `custom`, …"""
+    deployment_mode: Literal["local", "docker"] = "local"
+    """Where servers run: as processes of this machine, or in containers on it."""
+    runtime_image_tag: str | None = None
+    """Tag of the engine's image, with `deployment_mode: docker`."""
+    engine: Engine = Engine()
+    gpus: GpuRules = GpuRules()
+    container: Container = Container()
+    parameters: dict[str, ParameterSpace] = Field(default_factory=dict)
+    """The flags to tune and the values they may take."""
+    optimization: Optimization = Optimization()
+    benchmark: Benchmark = Benchmark()
+    slo: Slo = Slo()
+    timeouts: Timeouts = Timeouts()
+
+    @field_validator("parameters")
+    @classmethod
+    def _conditions_can_be_met(cls, raw: dict[str, ParameterSpace]) -> dict[str, ParameterSpace]:
+        if mistakes := condition_mistakes(raw):
+            raise ValueError("; ".join(f"{name} {mistake}" for name, mistake in mistakes))
+        return raw
+
+    def levels(self) -> tuple[Level, ...]:
+        """Return every load level of an experiment, in the order they are measured."""
+        return tuple(
+            Level(scenario=scenario, concurrency=concurrency)
+            for scenario in self.benchmark.traffic_scenarios
+            for concurrency in self.benchmark.num_concurrency
+        )

@@ -1,0 +1,15 @@
+"""What measurements mean: SLOs, objectives, scores, ranking. Pure."""
+
+from core.verdict.judge import explain, judge, maximised, objective_metric, objective_value
+from core.verdict.ranking import best, gain, rank_key
+
+__all__ = [
+    "best",
+    "explain",
+    "gain",
+    "judge",
+    "maximised",
+    "objective_metric",
+    "objective_value",
+    "rank_key",
+]

@@ -1,0 +1,88 @@
+"""A measurement without a task, against a server that says who it is, or does not."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from core.errors import HostError, UsageError
+from core.events import SubRound
+from core.load.bench import BenchPlan, bench, find_target
+from core.task import Level, Scenario
+from tests.load.scripted import Asked, ScriptedServer, answer
+
+LEVELS = tuple(
+    Level(scenario=Scenario.model_validate("D(20,8)"), concurrency=number) for number in (1, 2)
+)
+
+
+@asynccontextmanager
+async def models(said: Any, status: int = 200) -> AsyncIterator[str]:
+    """A server that only lists its models."""
+    content = said if isinstance(said, bytes) else json.dumps(said).encode()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(content)))
+        writer.write(content)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+def listed(owner: str) -> dict[str, Any]:
+    return {"data": [{"id": "one", "owned_by": owner}, {"id": "two", "owned_by": "x"}]}
+
+
+async def test_the_first_model_is_taken_and_its_engine_is_known_by_its_owner() -> None:
+    async with models(listed("llamacpp")) as url:
+        target = await find_target(BenchPlan(url=url + "/v1/", levels=LEVELS))
+    assert target.base_url == url
+    assert target.model == "one"
+    assert target.extras == {"ignore_eos": True}
+
+
+async def test_a_stranger_is_asked_for_nothing_unusual() -> None:
+    async with models(listed("openai")) as url:
+        wanted = BenchPlan(url=url, levels=LEVELS, model="two", extras={"temperature": 0})
+        target = await find_target(wanted)
+    assert (target.model, target.extras) == ("two", {"temperature": 0})
+
+
+async def test_a_model_that_is_not_there_is_told_with_those_that_are() -> None:
+    async with models(listed("x")) as url:
+        with pytest.raises(UsageError, match="it has one, two"):
+            await find_target(BenchPlan(url=url, levels=LEVELS, model="three"))
+
+
+@pytest.mark.parametrize("said", [b"<html>", {"data": []}, {"data": None}, {"models": []}])
+async def test_a_server_that_names_no_model_needs_one_named(said: Any) -> None:
+    async with models(said) as url:
+        with pytest.raises(UsageError, match="--model"):
+            await find_target(BenchPlan(url=url, levels=LEVELS))
+        assert (await find_target(BenchPlan(url=url, levels=LEVELS, model="m"))).model == "m"
+
+
+async def test_nobody_there_is_one_clear_line() -> None:
+    async with models({}) as url:
+        pass
+    with pytest.raises(HostError, match="is it up"):
+        await find_target(BenchPlan(url=url, levels=LEVELS))
+
+
+async def test_every_level_is_measured() -> None:
+    def script(asked: Asked) -> Any:
+        return answer(asked.tokens, ttft=0.01, itl=0.003, prompt=20)
+
+    async with ScriptedServer(script) as server:
+        wanted = BenchPlan(url=server.url, levels=LEVELS, model="m", requests=6, max_seconds=30)
+        results = [said async for said in bench(wanted) if isinstance(said, SubRound)]
+    assert [result.level for result in results] == list(LEVELS)
+    assert [result.requests.completed for result in results] == [6, 8]
+    assert json.loads(results[0].model_dump_json())["level"]["concurrency"] == 1

@@ -1,0 +1,143 @@
+"""The one sentence: what it says, and what it must not say."""
+
+import pytest
+
+from core.report import Conclusion
+from core.task import Objective
+from tests.report.runs import (
+    DEFAULTS,
+    OUT_OF_MEMORY,
+    RADIX_OFF,
+    RADIX_ON,
+    SMALL_PAGES,
+    TEXT,
+    chat_events,
+    conclusion,
+    measured,
+    run_events,
+    text_for,
+)
+
+
+def concluded(*experiments: list, text: str = TEXT) -> Conclusion:
+    return conclusion(list(run_events(list(experiments), text=text)), text)
+
+
+def latencies(baseline: float, other: float) -> Conclusion:
+    text = text_for("minimize_latency")
+    return concluded(
+        measured(0, DEFAULTS, text=text, e2e=baseline),
+        measured(1, RADIX_ON, text=text, e2e=other),
+        text=text,
+    )
+
+
+def test_a_clear_gain_is_stated_with_both_figures() -> None:
+    run = conclusion(chat_events())
+    assert run.headline == (
+        "Experiment 2 is 46.1 % better than the defaults: "
+        "6,574 tok/s/GPU instead of 4,500 tok/s/GPU."
+    )
+    assert run.gain == pytest.approx(0.461)
+    assert not run.keep_defaults
+    assert run.recommended is run.winner
+
+
+def test_less_latency_is_a_gain_too() -> None:
+    assert latencies(2.0, 1.5).headline.startswith("Experiment 1 is 25.0 % better")
+
+
+def test_a_gain_within_the_error_of_measuring_is_none() -> None:
+    run = latencies(2.0, 1.95)
+    assert run.keep_defaults
+    assert run.recommended is run.baseline
+    assert run.headline.startswith("Keep the defaults: experiment 1 gains +2.5 %")
+    assert "within the error" in run.headline
+
+
+def test_where_nothing_is_better_the_defaults_stay() -> None:
+    run = latencies(2.0, 2.5)
+    assert run.winner is run.baseline
+    assert run.keep_defaults
+    assert run.headline == "Keep the defaults: none of 1 other measured configurations is better."
+
+
+def test_defaults_that_break_the_slos_are_no_alternative() -> None:
+    run = concluded(
+        measured(0, DEFAULTS, text=TEXT, e2e=8.0, throughput=5000),
+        measured(1, RADIX_ON, text=TEXT, e2e=3.0, throughput=4000),
+    )
+    assert run.headline == (
+        "Experiment 1 holds the SLOs, which the defaults break: "
+        "6,000 tok/s/GPU instead of 7,500 tok/s/GPU."
+    )
+    assert not run.keep_defaults
+
+
+def test_a_soft_slo_that_only_the_defaults_break_counts() -> None:
+    run = concluded(
+        measured(0, DEFAULTS, text=TEXT, e2e=3.0, ttft=0.3),
+        measured(1, RADIX_ON, text=TEXT, e2e=3.0, ttft=0.1),
+    )
+    assert run.gain == 0
+    assert not run.keep_defaults
+    assert run.headline.startswith("Experiment 1 holds the SLOs, which the defaults break: 1,500")
+    nearer = concluded(
+        measured(0, DEFAULTS, text=TEXT, e2e=3.0, ttft=0.3),
+        measured(1, RADIX_ON, text=TEXT, e2e=3.0, ttft=0.25),
+    )
+    assert nearer.headline.startswith("Experiment 1 comes closer to the SLOs, which the defaults")
+
+
+def test_where_nothing_is_feasible_the_nearest_is_named() -> None:
+    run = concluded(
+        measured(0, DEFAULTS, text=TEXT, e2e=9.0),
+        measured(1, RADIX_OFF, text=TEXT, e2e=7.0),
+    )
+    assert run.winner is None
+    assert run.headline.startswith("No configuration holds the SLOs. Experiment 1 is nearest: e2e")
+    assert run.gain is None
+
+
+def test_without_a_baseline_no_gain_is_claimed() -> None:
+    run = concluded(
+        measured(1, RADIX_ON, text=TEXT, e2e=3.0), measured(2, SMALL_PAGES, text=TEXT, e2e=3.5)
+    )
+    assert run.headline == (
+        "Experiment 1 is the best: 1,500 tok/s/GPU. No baseline was measured to compare."
+    )
+
+
+def test_a_baseline_that_failed_is_said_to_have() -> None:
+    run = concluded(
+        measured(0, DEFAULTS, text=TEXT, failure=OUT_OF_MEMORY),  # type: ignore[arg-type]
+        measured(1, RADIX_ON, text=TEXT, e2e=3.0),
+    )
+    assert run.headline.endswith("The defaults have no figures: out of memory.")
+    assert run.gain is None
+
+
+def test_nothing_measured_and_nothing_tried() -> None:
+    failed = concluded(measured(0, DEFAULTS, text=TEXT, failure=OUT_OF_MEMORY))  # type: ignore[arg-type]
+    assert failed.headline == "No configuration could be measured."
+    assert concluded().headline == "No experiment was made."
+
+
+def test_only_what_differs_is_a_parameter_that_varies() -> None:
+    text = text_for("minimize_ttft")
+    both = {"page-size": 64, "dtype": "half"}
+    one = {"page-size": 1, "dtype": "half"}
+    run = concluded(measured(1, both, text=text), measured(2, one, text=text), text=text)
+    assert run.varied == ("page-size",)
+    run = concluded(measured(0, {}, text=text), measured(1, both, text=text), text=text)
+    assert run.varied == ("page-size", "dtype")
+    run = concluded(measured(1, {"a": 1}, text=text), measured(2, {"a": True}, text=text))
+    assert run.varied == ("a",)
+
+
+@pytest.mark.parametrize("objective", ["minimize_latency", "minimize_ttft", "minimize_tpot"])
+def test_a_run_that_goes_on_has_a_conclusion_so_far(objective: Objective) -> None:
+    text = text_for(objective)
+    events = list(run_events([measured(0, DEFAULTS, text=text)], text=text))
+    for end in range(len(events) + 1):
+        assert conclusion(events[:end], text).headline

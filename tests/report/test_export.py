@@ -1,0 +1,134 @@
+"""What other programs are given, read back the way they would."""
+
+import csv
+import io
+import json
+import math
+
+import pytest
+
+from core.report import RunDocument, export, run_document, to_csv, to_json, to_yaml
+from core.report.export import COLUMNS
+from core.task import parse_task
+from tests.report.runs import TEXT, chat_events, conclusion, run_events, winner_of
+
+EVERY_COLUMN = (
+    "task,simulated,experiment,origin,configuration,outcome,failure,feasible,objective,value,score,"
+    "violation,sub_round,scenario,concurrency,request_rate,started_at,duration,gpus,requests_sent,"
+    "requests_completed,requests_failed,error_rate,request_throughput,output_throughput,"
+    "total_throughput,total_throughput_per_gpu,goodput,ttft_mean,ttft_p50,ttft_p75,ttft_p90,"
+    "ttft_p95,ttft_p99,ttft_p99.9,tpot_mean,tpot_p50,tpot_p75,tpot_p90,tpot_p95,tpot_p99,"
+    "tpot_p99.9,itl_mean,itl_p50,itl_p75,itl_p90,itl_p95,itl_p99,itl_p99.9,e2e_latency_mean,"
+    "e2e_latency_p50,e2e_latency_p75,e2e_latency_p90,e2e_latency_p95,e2e_latency_p99,"
+    "e2e_latency_p99.9"
+)
+
+
+def test_the_document_reads_back_as_it_was() -> None:
+    run = conclusion(chat_events())
+    assert RunDocument.model_validate_json(to_json(run)) == run_document(run)
+
+
+def test_the_document_answers_what_is_asked_first() -> None:
+    document = json.loads(export(conclusion(chat_events()), "json"))
+    assert document["format"] == "inference-autotuner/1"
+    assert document["task"] == "chat#2"
+    assert document["simulated"] is True
+    assert document["state"] == "finished"
+    assert (document["best"], document["recommended"], document["baseline"]) == (2, 2, 0)
+    assert document["gain"] == pytest.approx(0.461)
+    assert document["keep_defaults"] is False
+    assert document["launch"]["argv"][-2:] == ["--disable-radix-cache", "false"]
+    assert document["launch"]["command"].startswith('HF_TOKEN="$HF_TOKEN" ')
+    assert [e["outcome"] for e in document["experiments"]] == [
+        "ok", "infeasible", "ok", "ok", "failed",
+    ]  # fmt: skip
+    assert document["experiments"][2]["sub_rounds"][1]["ttft"]["percentiles"]["p99"] == 0.1
+    assert document["definition"]["slo"]["latency"]["p90"]["threshold"] == 6.5
+    assert parse_task(json.dumps(document["definition"])).task == parse_task(TEXT).task
+
+
+def test_every_key_of_the_document_is_described() -> None:
+    schema = RunDocument.model_json_schema()
+    undescribed = {
+        name for name, field in schema["properties"].items() if "description" not in field
+    }
+    assert undescribed <= {"format", "engine", "engine_version", "model", "state", "objective"}
+
+
+def test_the_keys_of_older_result_files_are_there() -> None:
+    run = conclusion(chat_events())
+    old = json.loads(to_json(run))["older_keys"]
+    assert set(old) == {
+        "task_name", "strategy", "total_experiments", "successful_experiments", "elapsed_time",
+        "best_result", "all_results",
+    }  # fmt: skip
+    assert (old["total_experiments"], old["successful_experiments"]) == (5, 3)
+    assert old["strategy"] == "grid_search"
+    keys = {
+        "experiment_id", "parameters", "status", "metrics", "objective_score", "error_message",
+    }  # fmt: skip
+    assert all(set(result) == keys for result in old["all_results"])
+    assert old["best_result"] == old["all_results"][2]
+    assert old["best_result"]["objective_score"] == pytest.approx(-6574.5)
+    assert old["best_result"]["parameters"] == {"page-size": 64, "disable-radix-cache": False}
+    assert old["best_result"]["metrics"]["max_total_throughput"] == pytest.approx(8766)
+    assert [result["status"] for result in old["all_results"]] == [
+        "success", "failed", "success", "success", "failed",
+    ]  # fmt: skip
+    assert old["all_results"][1]["error_message"].startswith("e2e_latency_p90 11.6 s")
+    assert old["all_results"][4]["error_message"].startswith("out_of_memory: the KV cache")
+    assert old["all_results"][4]["metrics"]["mean_ttft"] is None
+
+
+def test_a_csv_has_a_row_for_every_sub_round_and_every_failure() -> None:
+    run = conclusion(chat_events())
+    table = list(csv.DictReader(io.StringIO(to_csv(run))))
+    assert [(row["experiment"], row["sub_round"]) for row in table] == [
+        ("0", "0"), ("0", "1"), ("1", "0"), ("1", "1"), ("2", "0"), ("2", "1"), ("3", "0"),
+        ("3", "1"), ("4", ""),
+    ]  # fmt: skip
+    row = table[5]
+    sub_round = winner_of(run).sub_rounds[1]
+    assert float(row["e2e_latency_p99.9"]) == sub_round.metric("e2e_latency_p99.9")
+    assert float(row["total_throughput_per_gpu"]) == sub_round.metric("total_throughput_per_gpu")
+    assert row["scenario"] == "D(100,100)"
+    assert row["concurrency"] == "16"
+    assert row["feasible"] == "true"
+    assert json.loads(row["configuration"]) == {"page-size": 64, "disable-radix-cache": False}
+    assert row["parameter:page-size"] == "64"
+    assert row["parameter:disable-radix-cache"] == "false"
+    assert table[0]["parameter:page-size"] == ""
+    assert table[8]["failure"] == "out_of_memory"
+    assert table[8]["ttft_mean"] == ""
+
+
+def test_the_columns_of_a_csv_stay_as_they_are() -> None:
+    assert ",".join(COLUMNS) == EVERY_COLUMN
+    assert to_csv(conclusion(list(run_events([])))).strip() == EVERY_COLUMN
+
+
+def test_figures_of_a_csv_are_exact() -> None:
+    for row in csv.DictReader(io.StringIO(to_csv(conclusion(chat_events())))):
+        for name in ("value", "score", "ttft_mean"):
+            assert row[name] == "" or math.isfinite(float(row[name]))
+
+
+def test_a_task_in_yaml_stays_word_for_word() -> None:
+    assert to_yaml(conclusion([]).task) == TEXT
+
+
+def test_a_task_in_json_becomes_yaml_of_the_same_task() -> None:
+    text = json.dumps(
+        {
+            "task_name": "chat",
+            "model": {"id_or_path": "m"},
+            "base_runtime": "sglang",
+            "parameters": {"attention": ["on", "off", "yes", None, True, 1, 1.0, "1", "1e3"]},
+            "mine": "kept",
+        },
+        indent=2,
+    )
+    written = export(conclusion([], text), "yaml")
+    assert not written.lstrip().startswith("{")
+    assert parse_task(written).task == parse_task(text).task

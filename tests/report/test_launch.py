@@ -1,0 +1,71 @@
+"""The launch command, as a real shell reads it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.report.launch import launch_command, launch_command_folded
+
+SAY = (
+    sys.executable,
+    "-c",
+    "import sys,json,os;print(json.dumps([sys.argv[1:],dict(os.environ)]))",
+)
+
+
+def run(command: str) -> tuple[list[str], dict[str, str]]:
+    said = subprocess.run(
+        ["/bin/sh", "-c", command],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HF_TOKEN": "from the shell"},
+    )
+    arguments, environment = json.loads(said.stdout)
+    return arguments, environment
+
+
+NASTY = ["--a", "it's", "--json", '{"a": [1, "$HOME"]}', "--flag", "*", "`ls`", "", "-1", "a\nb"]
+
+
+@pytest.mark.parametrize("width", [1, 40, 80, 1000])
+def test_a_shell_reads_the_very_same_words(width: int) -> None:
+    environment = {"OMP_NUM_THREADS": "a b", "HF_TOKEN": "<secret>"}
+    for command in (
+        launch_command([*SAY, *NASTY], environment),
+        launch_command_folded([*SAY, *NASTY], environment, width),
+    ):
+        arguments, variables = run(command)
+        assert arguments == NASTY
+        assert variables["OMP_NUM_THREADS"] == "a b"
+        assert variables["HF_TOKEN"] == "from the shell"
+        assert "<secret>" not in command
+
+
+@settings(max_examples=15)
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)))
+def test_any_words_survive(words: list[str]) -> None:
+    arguments, _ = run(launch_command_folded([*SAY, *words], {}, 30))
+    assert arguments == words
+
+
+def test_a_folded_command_fits_and_keeps_a_flag_with_its_value() -> None:
+    argv = [
+        "vllm",
+        "serve",
+        "meta/llama",
+        "--max-num-seqs",
+        "256",
+        "--enforce-eager",
+        "--port",
+        "1",
+    ]
+    assert launch_command_folded(argv, {}, 40) == (
+        "vllm serve meta/llama \\\n    --max-num-seqs 256 --enforce-eager \\\n    --port 1"
+    )
+    assert launch_command_folded(argv, {}, 200) == launch_command(argv, {})

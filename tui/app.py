@@ -1,0 +1,451 @@
+"""The app: it holds the screens together, follows the store for them, and looks after the terminal.
+
+It never runs anything itself. A runner is a process of its own, so the app may be closed, killed or
+cut off at any moment, and any number of apps may look at the same run.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.theme import Theme
+
+from core.errors import AutotunerError, HostError, UsageError
+from core.home import home
+from tui import settings as settings_file
+from tui.degrade import filters
+from tui.dialogs.too_small import TooSmall, is_too_small
+from tui.driver import TerminalDriver
+from tui.follower import Failed, Follower, Told, Trouble, always, nothing
+from tui.keymap import Scope, bindings
+from tui.palette import PALETTES, Palette
+from tui.screens.opening import Opening
+from tui.screens.view import Question, Source, View
+from tui.settings import Settings
+from tui.spans import Span, line
+from tui.subject import Mark, Subject
+from tui.terminal import Capabilities, capabilities
+
+if TYPE_CHECKING:
+    from core.machine.gpus import Gpus
+    from core.store import TaskSummary, Viewer
+
+    _Standing = tuple[Sequence[TaskSummary], Sequence[TaskSummary]]
+
+VIEWS = {
+    "tasks": "tui.screens.tasks:TasksView",
+    "task": "tui.screens.task:TaskView",
+    "experiment": "tui.screens.experiment:ExperimentView",
+    "chart": "tui.screens.chart:ChartView",
+    "compare": "tui.screens.compare:CompareView",
+    "gpus": "tui.screens.gpus:GpusView",
+    "processes": "tui.screens.processes:ProcessesView",
+    "report": "tui.screens.report:ReportView",
+    "settings": "tui.screens.settings:SettingsView",
+    "log": "tui.screens.log:LogView",
+    "form": "tui.screens.form:FormView",
+}
+"""Where each screen is. They are loaded after the first frame is drawn."""
+
+SAID_SECONDS = 6
+"""How long a message stays."""
+
+
+class Autotuner(App[None]):
+    """The app. `tests/tui` run it without a terminal."""
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.EVERYWHERE)]
+    CSS = """
+    View { background: $background; color: $foreground; }
+    * { scrollbar-size: 0 0; }
+    """
+
+    def __init__(
+        self,
+        capable: Capabilities | None = None,
+        *,
+        gpus: "Gpus | None" = None,
+    ) -> None:
+        """Make the app.
+
+        Args:
+            capable: what the terminal can do.
+            gpus: where GPUs are looked for; None: where the driver sees them.
+        """
+        self._capable = capable or Capabilities(ascii=False, colour=True, queries=True, light=False)
+        self._settings_path = home() / "settings.json"
+        self.settings = settings_file.read(self._settings_path)
+        self._chosen_filters = self._filters_of(self.settings)
+        super().__init__(driver_class=TerminalDriver)
+        self.animation_level = "none"
+        TerminalDriver.asks = self._capable.queries
+        self.gpus = gpus
+        self.subject = Subject()
+        self.running: Sequence[TaskSummary] = ()
+        self.recent: Sequence[TaskSummary] = ()
+        self.trouble = ""
+        self.bug: Exception | None = None
+        self._said_for = 0
+        self._views: dict[str, View] = {}
+        self._trail: list[str] = []
+        self._questions: Sequence[Question] = ()
+        self._followers: dict[Source, Follower[Any]] = {
+            "store": Follower("store", self.post_message, self._open_store, _has_changed),
+            "machine": Follower("machine", self.post_message, nothing, always, interval=2.0),
+            "files": Follower("files", self.post_message, nothing, always),
+        }
+        for name, palette in PALETTES.items():
+            self.register_theme(_textual_theme(name, palette))
+        self._wear(self.settings)
+
+    # What the screens use
+
+    @property
+    def palette(self) -> Palette:
+        """The colours in use."""
+        return PALETTES[self.theme]  # type: ignore[index]  # every theme in use is one of ours
+
+    @property
+    def ascii(self) -> bool:
+        """Whether only ASCII reaches the terminal."""
+        chosen = self.settings.characters
+        return self._capable.ascii if chosen == "auto" else chosen == "ascii"
+
+    @property
+    def view(self) -> View | None:
+        """The numbered screen that is on top, or under the dialogs that are."""
+        views = [screen for screen in reversed(self.screen_stack) if isinstance(screen, View)]
+        return views[0] if views else None
+
+    def ask(self, questions: Sequence[Question]) -> None:
+        """Ask these questions, and no others, from now on."""
+        self._questions = [Question(_read_standing, self._show_standing), *questions]
+        for source, follower in self._followers.items():
+            readings = [question.read for question in self._questions if question.of == source]
+            if readings and not follower.is_alive():
+                follower.start()
+            follower.follow(readings)
+
+    def say(self, text: str, style: str = "accent") -> None:
+        """Show a message for some seconds."""
+        if self.view is not None:
+            self._said_for = SAID_SECONDS
+            self.view.hints.say(line(Span(text, style)))
+
+    def do(self, work: Any, done: str = "") -> None:
+        """Do something that takes time beside the screens; say how it went.
+
+        Args:
+            work: a coroutine; what it returns is said, unless `done` is.
+        """
+        self.run_worker(self._done(work, done), exit_on_error=True)
+
+    async def _done(self, work: Any, done: str) -> None:
+        try:
+            said = await work
+        except AutotunerError as error:
+            self.say(f"✗ {str(error).splitlines()[0]}", "bad")
+        else:
+            if text := done or said:
+                self.say(text)
+
+    def set(self, **changes: Any) -> None:
+        """Change settings, wear them, and keep them."""
+        self.settings = self.settings.changed(**changes)
+        self._wear(self.settings)
+        try:
+            settings_file.write(self._settings_path, self.settings)
+        except HostError as error:
+            self.say(str(error), "bad")
+
+    def go(self, name: str, subject: Subject | None = None, *, keep_trail: bool = True) -> None:
+        """Show a screen, about `subject` if one is given."""
+        self.subject = subject or self.subject
+        here = self.view
+        if here is not None and keep_trail and name != here.NAME and not isinstance(here, Opening):
+            self._trail = [*(n for n in self._trail if n != name), here.NAME]
+        if name not in self._views:
+            module, _, kind = VIEWS[name].partition(":")
+            self._views[name] = getattr(import_module(module), kind)()
+            self.install_screen(self._views[name], name)  # so that it lives on when it is left
+        if here is self._views[name]:
+            here.on_screen_resume()
+        elif isinstance(here, Opening):
+            self.push_screen(name)
+        else:
+            self.switch_screen(name)
+
+    def mark(self, mark: Mark) -> None:
+        """Mark an experiment for comparing, or not any more."""
+        try:
+            self.subject = self.subject.marked(mark)
+        except ValueError as error:
+            self.say(str(error), "warn")
+            return
+        count = len(self.subject.marks)
+        self.say(f"{count} marked; c compares them" if count else "nothing is marked")
+
+    def copy(self, text: str, what: str) -> None:
+        """Copy a text to the clipboard of the terminal, and to a file for those without one."""
+        self.copy_to_clipboard(text)
+        self.say(f"{what} sent to the terminal's clipboard")
+
+    def open_form(self, task_id: int | None, *, copy: bool = False) -> None:
+        """Show the form: for a new task, or for one that is to be changed or copied."""
+
+    def open_file(self, path: str) -> None:
+        """Show the form with a task file."""
+
+    def action_jump(self, name: str) -> None:
+        """Show a numbered screen."""
+        self.go(name)
+
+    async def action_back(self) -> None:
+        """Show the screen before this one."""
+        if self._trail:
+            self.go(self._trail.pop(), keep_trail=False)
+        elif self.view is not None and self.view.NAME != "tasks":
+            self.go("tasks", keep_trail=False)
+
+    def action_leave(self) -> None:
+        """Leave; the runs go on."""
+        self.exit()
+
+    def action_help(self) -> None:
+        """Show the keys of this screen."""
+        from tui.dialogs.help import Help
+
+        if self.view is not None:
+            self.push_screen(Help((*self.view.SCOPES, Scope.EVERYWHERE)))
+
+    def action_palette(self) -> None:
+        """Find a command, a screen or a task by name."""
+        from tui.dialogs.commands import command_choices
+        from tui.dialogs.picker import Picker
+
+        view = self.view
+        if view is None or isinstance(view, Opening):
+            return
+        choices = command_choices(view.SCOPES, self.recent)
+        self.push_screen(Picker("Commands", choices), self._run_command)
+
+    async def _run_command(self, action: str | None) -> None:
+        if action is None or self.view is None:
+            return
+        if action.startswith("task:"):
+            self.go("task", self.subject.at(int(action.removeprefix("task:"))))
+        elif hasattr(self, f"action_{action.partition('(')[0]}"):
+            await self.run_action(action, self)
+        else:
+            await self.run_action(action, self.view)
+
+    def action_next_theme(self) -> None:
+        """Wear the next theme."""
+        names = list(PALETTES)
+        self.set(theme=names[(names.index(self.theme) + 1) % len(names)])  # type: ignore[arg-type]
+        self.say(f"theme: {self.theme}")
+
+    def action_mouse(self) -> None:
+        """Take the mouse, or give it back to the terminal."""
+        self.set(mouse=not self.settings.mouse)
+        self.say(
+            "the mouse is the app's now; M gives it back"
+            if self.settings.mouse
+            else "the mouse is the terminal's again: it selects text"
+        )
+
+    def action_repaint(self) -> None:
+        """Draw the whole screen anew."""
+        self.refresh()
+        if self.view is not None:
+            self.view.redraw()
+
+    # Life
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Return what is drawn before anything is loaded."""
+        return Opening()
+
+    def on_mount(self) -> None:
+        """Take signals over and, once the first frame is drawn, begin to follow the store."""
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, self._leave_on, number)
+        self.set_interval(1.0, self._tick)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        if self.settings.mouse:
+            self._use_mouse()
+        self.ask(())
+
+    def on_unmount(self) -> None:
+        """Stop following."""
+        for follower in self._followers.values():
+            follower.stop()
+
+    def _leave_on(self, number: signal.Signals) -> None:
+        asyncio.get_running_loop().remove_signal_handler(number)  # a second one ends it at once
+        self.exit(return_code=128 + number)
+
+    def _tick(self) -> None:
+        view = self.view
+        if view is None:
+            return
+        view.tick()
+        if self._said_for:
+            self._said_for -= 1
+            if not self._said_for:
+                view.hints.say(())
+
+    def on_resize(self) -> None:
+        """Say so when the terminal has too little room for anything."""
+        small = isinstance(self.screen, TooSmall)
+        if is_too_small(*self.size) and not small:
+            self.push_screen(TooSmall())
+        elif small and not is_too_small(*self.size):
+            self.pop_screen()
+
+    @asynccontextmanager
+    async def _open_store(self) -> "AsyncIterator[Viewer]":
+        """Load what the screens need, open the store, and only then show the first of them."""
+        for module in ("tui.screens.tasks", "tui.commands"):
+            import_module(module)
+        from core.store import Viewer
+
+        async with Viewer() as viewer:
+            self.call_later(self._loaded)
+            yield viewer
+
+    def _loaded(self) -> None:
+        self.go("tasks", keep_trail=False)
+
+    def on_told(self, message: Told) -> None:
+        """Hand an answer to whoever asked."""
+        for question in self._questions:
+            if question.read == message.reading:
+                question.show(message.answer)
+
+    def on_trouble(self, message: Trouble) -> None:
+        """Show that the store cannot be read, or can be again."""
+        self.trouble = message.text
+        if self.view is not None:
+            self.view.retitle()
+
+    def on_failed(self, message: Failed) -> None:
+        """End the app over a bug in a reading."""
+        raise message.error
+
+    def _show_standing(
+        self, standing: "tuple[Sequence[TaskSummary], Sequence[TaskSummary]]"
+    ) -> None:
+        before = {task.id: task for task in self.running}
+        self.running, self.recent = standing
+        for task_id in before.keys() - {task.id for task in self.running}:
+            now = next((task for task in self.recent if task.id == task_id), before[task_id])
+            self._tell_end(now)
+        if self.view is not None:
+            self.view.retitle()
+
+    def _tell_end(self, task: "TaskSummary") -> None:
+        text = f"{task.ref} is over: {task.state}"
+        self.say(text)
+        if self.settings.notify in {"bell", "both"}:
+            self.bell()
+        if self.settings.notify in {"message", "both"} and self._driver is not None:
+            self._driver.write(f"\x1b]9;{text}\x07")
+
+    # Looks
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return what every line passes before it is sent."""
+        return [*super().get_line_filters(), *self._chosen_filters]
+
+    def _filters_of(self, settings: Settings) -> Sequence[LineFilter]:
+        chosen = settings.characters
+        ascii_only = self._capable.ascii if chosen == "auto" else chosen == "ascii"
+        return [*filters(ascii_only=ascii_only, colour=self._capable.colour)]
+
+    def _wear(self, settings: Settings) -> None:
+        self._followers["store"].interval = settings.refresh
+        self._chosen_filters = self._filters_of(settings)
+        plain = "light" if self._capable.light else "dark"
+        self.theme = plain if settings.theme == "auto" else settings.theme
+        if self.is_running:
+            self._use_mouse()
+            for screen in self.screen_stack:
+                if isinstance(screen, View):
+                    screen.redraw()
+
+    def _use_mouse(self) -> None:
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.use_mouse(on=self.settings.mouse)
+
+    # The end
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave over a bug without Textual's report, which shows local variables: keys, tokens."""
+        self.bug = self.bug or error
+        self._return_code = AutotunerError.exit_code
+        if self._exception is None:  # what run_test raises
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
+
+
+async def _has_changed(viewer: "Viewer") -> bool:
+    return await viewer.changed()
+
+
+async def _read_standing(viewer: "Viewer") -> object:
+    """Return the tasks that run, and the newest ones."""
+    from core.store import TaskState
+
+    newest = (await viewer.tasks(limit=30)).rows
+    running = (await viewer.tasks("running", limit=30)).rows
+    return tuple(task for task in running if task.state is TaskState.RUNNING), newest
+
+
+def _textual_theme(name: str, palette: Palette) -> Theme:
+    return Theme(
+        name=name,
+        primary=palette.accent,
+        accent=palette.accent,
+        foreground=palette.text,
+        background=palette.background,
+        surface=palette.background,
+        panel=palette.raised,
+        error=palette.bad,
+        warning=palette.warn,
+        success=palette.ok,
+        dark=palette.dark,
+    )
+
+
+def run_app() -> int:
+    """Run the app in this terminal and return the exit status.
+
+    Raises:
+        UsageError: there is no terminal.
+        Exception: a bug; the terminal is as it was before.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the app needs a terminal; `autotuner --run TASK` does without one")
+    app = Autotuner(capabilities(os.environ, sys.stdout.encoding))
+    app.run(mouse=False)
+    if app.bug is not None:
+        raise app.bug
+    for task in app.running:
+        print(f"{task.ref} goes on; `autotuner` shows it again")  # noqa: T201
+    return app.return_code or 0

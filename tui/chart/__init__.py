@@ -1,0 +1,1 @@
+"""Charts: what is drawn is worked out as values first (`spec`), and only then drawn (`drawing`)."""

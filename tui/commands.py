@@ -1,0 +1,81 @@
+"""What the user asks for: to keep, start, stop, delete and export tasks.
+
+The only place of the app that writes to the store. Each function returns what to say when it is
+done, and raises an `AutotunerError` that says why not.
+"""
+
+from pathlib import Path
+
+from core.errors import HostError
+from core.home import home
+from core.machine import identity
+from core.machine.runner_process import start_runner, stop_runner
+from core.report import Conclusion, Format, export
+from core.store import Store, StoredTask, TaskState, Viewer
+from core.task import Reading
+
+
+async def keep(reading: Reading) -> StoredTask:
+    """Keep a task for later."""
+    async with Store.open() as store:
+        return await store.create_task(reading.text, reading.task, reading.source.name)
+
+
+async def start(task: StoredTask) -> str:
+    """Start the runner of a task that is not running; one that is finished is run again anew."""
+    if task.state is TaskState.RUNNING and task.runner and identity.is_alive(task.runner):
+        return f"{task.ref} is running already"
+    if task.state is TaskState.FINISHED:
+        async with Store.open() as store:
+            task = await store.create_task(task.text, task.task, task.source)
+    who = start_runner(f"#{task.id}", runner_log(task.id))
+    return f"{task.ref} is started ({who}); it goes on when you leave"
+
+
+def runner_log(task_id: int) -> Path:
+    """Return where the words of a task's runner go."""
+    return home() / "runners" / f"{task_id}.log"
+
+
+async def stop(task: StoredTask) -> str:
+    """Stop the run of a task."""
+    if task.runner is None or not stop_runner(task.runner):
+        return f"{task.ref} is not running"
+    return f"{task.ref} is asked to stop: it ends its server and keeps what is measured"
+
+
+async def delete(task: StoredTask) -> str:
+    """Delete a task and its results."""
+    async with Store.open() as store:
+        await store.delete_task(task.id, identity.is_alive)
+    return f"{task.ref} is deleted"
+
+
+async def find(task_id: int) -> StoredTask:
+    """Return a task as it stands now.
+
+    Raises:
+        HostError: it is gone.
+    """
+    async with Viewer() as viewer:
+        task = await viewer.find(f"#{task_id}")
+    if task is None:
+        raise HostError(f"task #{task_id} is gone")
+    return task
+
+
+async def export_task(task_id: int, form: Format, path: Path) -> str:
+    """Write the result of a task to a file that is not there yet.
+
+    Raises:
+        HostError: it cannot be written.
+    """
+    task = await find(task_id)
+    async with Viewer() as viewer:
+        state, _ = await viewer.state(task_id)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(export(Conclusion(task, state), form))
+    except OSError as error:
+        raise HostError(f"{path}: cannot be written: {error.strerror}") from None
+    return f"written to {path}"

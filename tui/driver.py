@@ -1,0 +1,53 @@
+"""Textual's driver for terminals, made safe for terminals that leave and for old ones.
+
+When the line drops, the terminal is at its end for ever, and reading it again and again would take
+half a processor from what is being measured. So its end is waited for, and ends the app at once.
+"""
+
+import os
+import select
+import threading
+
+from textual.drivers.linux_driver import LinuxDriver
+
+HANGUP_STATUS = 129
+"""What a shell reports for a program ended by SIGHUP."""
+
+
+class TerminalDriver(LinuxDriver):
+    """A driver that notices the end of its terminal, and asks old terminals no questions."""
+
+    asks = True
+    """Whether the terminal may be asked for extensions; old ones print the question."""
+
+    def start_application_mode(self) -> None:
+        """Take the terminal over, and watch for its end."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        threading.Thread(target=self._wait_for_its_end, name="terminal", daemon=True).start()
+
+    def _wait_for_its_end(self) -> None:
+        poll = select.poll()
+        poll.register(self.fileno, 0)  # hang-ups and errors are always reported
+        while True:
+            for _, event in poll.poll():
+                if event & (select.POLLHUP | select.POLLERR | select.POLLNVAL):
+                    # There is nobody to tell and nothing to restore, and a clean end could wait for
+                    # ever for the last lines to be taken. All that counts is in the store.
+                    os._exit(HANGUP_STATUS)
+
+    def _request_terminal_sync_mode_support(self) -> None:
+        if self.asks:
+            super()._request_terminal_sync_mode_support()
+
+    def _query_in_band_window_resize(self) -> None:
+        if self.asks:
+            super()._query_in_band_window_resize()
+
+    def use_mouse(self, *, on: bool) -> None:
+        """Have the terminal report the mouse, or leave it to select text."""
+        if on:
+            self._mouse = True
+            self._enable_mouse_support()
+        else:
+            self._disable_mouse_support()
+            self._mouse = False

@@ -1,0 +1,112 @@
+"""What the GPUs do, as a reading, and in one line each."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from core.machine.gpus import Gpu, GpuMemory, GpuProcess, Gpus, GpuSample
+from core.report.characters import NOTHING, one_line
+from tui.spans import Line, Span, joined, line
+
+PATIENCE = 10.0
+"""Seconds without an answer after which a driver counts as hung."""
+
+_GIB = 2**30
+_VENDORS = re.compile(r"\b(NVIDIA|Tesla|GeForce|Quadro|HBM\de?|PCIe|SXM\d?)\b\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class GpuState:
+    """One GPU at a moment."""
+
+    gpu: Gpu
+    sample: GpuSample
+    memory: GpuMemory | None
+    processes: tuple[GpuProcess, ...]
+
+
+@dataclass(frozen=True)
+class GpusSeen:
+    """Every GPU at a moment, or why there are none."""
+
+    problem: str | None
+    gpus: tuple[GpuState, ...]
+    at: float
+    """Unix time."""
+
+
+def gpus_reading(gpus: Gpus) -> Callable[[object], Awaitable[GpusSeen]]:
+    """Return a reading of all GPUs. It blocks its own thread, for as long as the driver takes."""
+
+    async def read(_: object) -> GpusSeen:
+        problem = gpus.problem()
+        states = () if problem else tuple(_state(gpus, gpu) for gpu in gpus.present())
+        return GpusSeen(problem, states, time.time())
+
+    return read
+
+
+def _state(gpus: Gpus, gpu: Gpu) -> GpuState:
+    return GpuState(
+        gpu=gpu,
+        sample=gpus.sample(gpu.uuid),
+        memory=gpus.memory(gpu.uuid),
+        processes=gpus.processes(gpu.uuid) or (),
+    )
+
+
+def short_name(gpu: Gpu) -> str:
+    """Return the model without what every model's name has: `H100 80GB`."""
+    return _VENDORS.sub("", one_line(gpu.name)).strip()
+
+
+def percent(share: float | None) -> str:
+    """Return a share as a short percentage."""
+    return NOTHING if share is None else f"{share * 100:.0f} %"
+
+
+def memory_text(memory: GpuMemory | None) -> str:
+    """Return used and total memory: `71/80 GiB`."""
+    return NOTHING if memory is None else f"{memory.used / _GIB:.0f}/{memory.total / _GIB:.0f} GiB"
+
+
+def gpu_line(state: GpuState, holder: str) -> Line:
+    """Return one GPU in one line."""
+    sample = state.sample
+    facts = [
+        line(Span(f"GPU {state.gpu.index}", "heading"), f" {short_name(state.gpu)}"),
+        line(_loaded(sample.utilization)),
+        line(memory_text(state.memory)),
+        line("" if sample.power_watts is None else f"{sample.power_watts:.0f} W"),
+        line("" if sample.temperature is None else f"{sample.temperature:.0f} °C"),
+        line(Span(f"! {', '.join(sample.throttled_by)}" if sample.throttled_by else "", "warn")),
+        line(Span(holder, "run") if holder else Span("free", "muted")),
+    ]
+    return joined(facts, "  ")
+
+
+def _loaded(utilization: float | None) -> Span:
+    return Span(percent(utilization), "ok" if utilization and utilization > 0.5 else "")
+
+
+def strip(seen: GpusSeen | None, holders: Mapping[str, str], now: float, most: int) -> list[Line]:
+    """Return the GPUs in at most `most` lines.
+
+    Args:
+        seen: what was read last; None before the first answer.
+        holders: who holds the lease on a GPU, by UUID.
+        now: Unix time, to notice a driver that has stopped answering.
+    """
+    if seen is None:
+        return [line(Span("GPUs: asking the driver …", "muted"))]
+    if now - seen.at > PATIENCE:
+        return [line(Span(f"! the GPU driver has been silent for {now - seen.at:.0f} s", "warn"))]
+    if seen.problem:
+        return [line(Span(f"GPUs: {seen.problem}", "muted"))]
+    if not seen.gpus:
+        return [line(Span("GPUs: none in this machine", "muted"))]
+    rows = [gpu_line(state, holders.get(state.gpu.uuid, "")) for state in seen.gpus]
+    if len(rows) <= most:
+        return rows
+    return [*rows[: most - 1], line(Span(f"and {len(rows) - most + 1} more: 6 shows all", "muted"))]

@@ -1,0 +1,159 @@
+"""What goes on in a run, in a few lines. Pure: from the last events of its history."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.events import (
+    Event,
+    Experiment,
+    ExperimentJudged,
+    LevelProgress,
+    Notice,
+    RunBegan,
+    RunEnded,
+    RunState,
+    SearchAdvanced,
+)
+from core.report import figures
+from core.report.characters import BEST, BROKEN, HELD, WARNING, one_line
+from core.report.narration import ahead, narrate, progress, standing
+from core.store import TaskState, TaskSummary
+from core.task import Level
+from tui.spans import EMPTY, Line, Span, between, crop, line
+from tui.task_rows import progress_bar
+
+EVENTS = 60
+"""How many of the last events are read: some experiments' worth."""
+
+_STYLES = {HELD: "ok", BROKEN: "bad", WARNING: "warn", BEST: "best"}
+
+
+@dataclass(frozen=True)
+class Live:
+    """A run as it stands."""
+
+    state: RunState
+    """What the last events amount to, with the experiments that matter; not the whole history."""
+    current: Experiment | None
+    """The experiment under way."""
+    news: tuple[tuple[float, str], ...]
+    """What happened last, in words, each with its Unix time; the newest last."""
+    now: float
+    """Unix time at which it was read."""
+    levels: tuple[Level, ...]
+    """The load levels of every experiment."""
+
+    @property
+    def progress(self) -> LevelProgress | None:
+        """How the load level under way is doing."""
+        report = self.state.progress
+        if report is None or self.current is None or report.experiment != self.current.number:
+            return None
+        return report
+
+
+def live(
+    events: Sequence[Event],
+    experiments: Sequence[Experiment],
+    levels: tuple[Level, ...],
+    now: float,
+) -> Live:
+    """Return what the last events of a run amount to.
+
+    Args:
+        events: in their order.
+        experiments: those that the events may speak of, as they stand now.
+        levels: the load levels of every experiment.
+        now: Unix time.
+    """
+    state = RunState()
+    state.experiments = {experiment.number: experiment for experiment in experiments}
+    news: list[tuple[float, str]] = []
+    for event in events:
+        match event:
+            case RunBegan():
+                state.began, state.ended = event, None
+            case RunEnded():
+                state.ended, state.progress = event, None
+            case SearchAdvanced():
+                state.search = event
+            case LevelProgress():
+                state.progress = event
+        if text := _told(event, state):
+            news.append((event.at, text))
+    unfinished = [e for e in experiments if e.ended_at is None]
+    current = max(unfinished, key=lambda e: e.number, default=None)
+    return Live(state, current, tuple(news), now, levels)
+
+
+def _told(event: Event, state: RunState) -> str | None:
+    match event:
+        case ExperimentJudged() if event.experiment not in state.experiments:
+            return None
+        case ExperimentJudged() | Notice() | RunBegan() | RunEnded():
+            return narrate(event, state)
+    return None
+
+
+def activity(run: Live, summary: TaskSummary, now: float, width: int) -> list[Line]:
+    """Return what is being done, in three lines: the experiment, its progress, why it was chosen.
+
+    Empty when nothing is under way.
+    """
+    experiment = run.current
+    if summary.state is not TaskState.RUNNING or experiment is None:
+        return []
+    detail = one_line(experiment.phase_detail)
+    clock = figures.clock(max(0.0, now - experiment.phase_began_at))
+    head = line(
+        Span(f"▶ experiment {experiment.number}  ", "run"),
+        Span(experiment.phase.value, "bold"),
+        Span(f"  {detail}" if detail else "", "muted"),
+    )
+    rows = [between(head, line(Span(clock, "muted")), width)]
+    rows.append(_progress(run, width))
+    what = one_line(str(experiment.configuration))
+    reason = f" ({one_line(experiment.reason)})" if experiment.reason else ""
+    rows.append(crop(line(Span("  why: ", "muted"), what, Span(reason, "muted")), width))
+    return rows
+
+
+def _progress(run: Live, width: int) -> Line:
+    report = run.progress
+    if report is None or run.current is None or report.phase is not run.current.phase:
+        return EMPTY
+    bar = progress_bar(report.done, report.planned, 16)
+    facts = Span(f" {progress(report)}", "warn" if report.failed else "")
+    place = f"  level {report.index + 1} of {len(run.levels)}"
+    if report.index < len(run.levels):
+        place += f", {run.levels[report.index]}"
+    return crop(line("  ", bar, facts, Span(place, "muted")), width)
+
+
+def standing_lines(run: Live, summary: TaskSummary, width: int) -> list[Line]:
+    """Return the best so far against the defaults, and what is still to come."""
+    rows = [crop(_styled(standing(run.state)), width)]
+    if summary.state is TaskState.RUNNING and run.state.search is not None:
+        rows.append(crop(line(Span("  next: ", "muted"), ahead(run.state.search)), width))
+    elif run.state.ended is not None:
+        ended = run.state.ended
+        rows.append(crop(line(Span(f"  {ended.state}: ", "muted"), one_line(ended.reason)), width))
+    return rows
+
+
+def _styled(text: str) -> Line:
+    return line(Span(text, _STYLES.get(text[:1], "muted")))
+
+
+def news_lines(run: Live, width: int, most: int) -> list[Line]:
+    """Return the newest of what happened, at most `most` lines, the newest at the bottom."""
+    rows = []
+    for at, text in run.news[-most:]:
+        moment = time.strftime("%H:%M:%S ", time.localtime(at))
+        rows.append(crop(line(Span(moment, "muted"), _styled_news(text)), width))
+    return rows
+
+
+def _styled_news(text: str) -> Span:
+    return Span(text, _STYLES.get(text[:1], ""))

@@ -1,0 +1,1 @@
+"""The numbered screens, one file each."""

@@ -1,0 +1,110 @@
+"""What the numbered screens have in common: a frame, keys by scope, and questions to the store."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tui.keymap import Scope, bindings
+from tui.spans import EMPTY, Line, Span, line
+from tui.widgets.canvas import Canvas
+from tui.widgets.frame import Hints, Title
+
+if TYPE_CHECKING:
+    from tui.app import Autotuner
+
+
+Source: TypeAlias = Literal["store", "machine", "files"]
+"""Where an answer is found. Each has a thread of its own, so that a driver which hangs holds up no
+log, and a slow disk no GPU."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a screen wants to know, and what it does with the answer."""
+
+    read: Callable[[Any], Awaitable[Any]]
+    """Is given the open `Viewer` if the store is asked, else None."""
+    show: Callable[[Any], None]
+    of: Source = "store"
+
+
+class View(Screen[None]):
+    """One of the numbered screens."""
+
+    NAME: ClassVar[str]
+    """As `tui.widgets.frame.SCREENS` has it."""
+    SCOPES: ClassVar[tuple[Scope, ...]] = ()
+    """Whose keys work here, beside those that work everywhere."""
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        cls.BINDINGS = [b for scope in cls.SCOPES for b in bindings(scope) if scope is not _LIST]
+        super().__init_subclass__(**kwargs)
+
+    @property
+    def autotuner(self) -> "Autotuner":
+        """The app."""
+        return cast("Autotuner", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Put the frame around the body."""
+        self.title_line = Title()
+        self.hints = Hints((*self.SCOPES, Scope.EVERYWHERE), self.NAME)
+        yield self.title_line
+        yield self.hints
+        yield from self.body()
+
+    def body(self) -> Sequence[Widget]:
+        """Return what is between title and hints."""
+        raise NotImplementedError
+
+    def questions(self) -> Sequence[Question]:
+        """Return what to ask, at once and whenever there may be something new."""
+        return ()
+
+    def heading(self) -> Line:
+        """Return what stands on the left of the title."""
+        return EMPTY
+
+    def arrive(self) -> None:
+        """Get ready to be looked at, perhaps for another task than last time."""
+
+    def tick(self) -> None:
+        """Do what has to be done every second: running clocks."""
+
+    def ask(self) -> None:
+        """Ask the questions anew: they are others than before."""
+        if self.is_current:
+            self.autotuner.ask(self.questions())
+
+    def on_screen_resume(self) -> None:
+        """Begin to follow what this screen shows."""
+        self.arrive()
+        self.ask()
+        self.retitle()
+
+    def retitle(self) -> None:
+        """Draw the title anew."""
+        app = self.autotuner
+        if app.trouble:
+            right = line(Span(f"! {app.trouble}", "warn"))
+        elif app.running:
+            count = len(app.running)
+            right = line(Span("▶ ", "run"), Span(f"{count} running", "muted"))
+        else:
+            right = EMPTY
+        self.title_line.show(self.heading(), right)
+
+    def redraw(self) -> None:
+        """Draw every part anew, in other colours perhaps."""
+        for canvas in self.query(Canvas):
+            canvas.redraw_all()
+
+
+_LIST = Scope.LIST  # its keys are the table's own

@@ -1,0 +1,145 @@
+"""How a task looks in a list. Pure."""
+
+import time
+from dataclasses import dataclass
+
+from core.events import Outcome
+from core.report import figures
+from core.report.characters import BROKEN, HELD, NOTHING, WARNING, one_line
+from core.store import TaskState, TaskSummary
+from core.verdict import gain
+from tui.columns import Column
+from tui.spans import Line, Span, line
+
+STATES: dict[TaskState, tuple[str, str, str]] = {
+    TaskState.CREATED: ("·", "new", "muted"),
+    TaskState.RUNNING: ("▶", "running", "run"),
+    TaskState.FINISHED: (HELD, "finished", "ok"),
+    TaskState.CANCELLED: (WARNING, "stopped", "warn"),
+    TaskState.FAILED: (BROKEN, "failed", "bad"),
+    TaskState.INTERRUPTED: (WARNING, "interrupted", "warn"),
+}
+"""Symbol, word and style of each state."""
+
+_BAR = 8
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One task of the list."""
+
+    task: TaskSummary
+    abandoned: bool
+    """Whether it counts as running, but its runner is no more."""
+    now: float
+    """Unix time at which it was read."""
+
+
+def state(row: TaskRow) -> Line:
+    """Return where a task stands."""
+    if row.abandoned:
+        return line(Span(f"{WARNING} runner gone", "warn"))
+    symbol, word, style = STATES[row.task.state]
+    return line(Span(f"{symbol} {word}", style))
+
+
+def progress_bar(done: int, planned: int, width: int) -> Line:
+    """Return a bar of `width` cells."""
+    full = round(width * min(1.0, done / planned)) if planned else 0
+    return line(Span("█" * full, "accent"), Span("░" * (width - full), "muted"))
+
+
+def done(task: TaskSummary) -> int:
+    """Return how many experiments are over."""
+    return sum(count for outcome, count in task.outcomes.items() if outcome is not None)
+
+
+def progress(row: TaskRow) -> Line:
+    """Return a bar with the experiments that are over and those that are planned."""
+    over, planned = done(row.task), row.task.planned
+    if planned is None:
+        return line(Span(NOTHING, "muted"))
+    return line(progress_bar(over, planned, _BAR), f" {over}/{planned}")
+
+
+def outcomes(row: TaskRow) -> Line:
+    """Return how the experiments ended: those that went well, that break an SLO, that failed."""
+    counts = row.task.outcomes
+    broken = counts.get(Outcome.INFEASIBLE, 0)
+    failed = counts.get(Outcome.FAILED, 0)
+    return line(
+        Span(f"{counts.get(Outcome.OK, 0)}{HELD}", "ok"),
+        Span(f" {broken}{BROKEN}" if broken else "", "bad"),
+        Span(f" {failed}{WARNING}" if failed else "", "warn"),
+    )
+
+
+def best(row: TaskRow) -> Line:
+    """Return the objective of the best experiment."""
+    verdict = row.task.best_verdict
+    if verdict is None:
+        return line(Span(NOTHING, "muted"))
+    return line(figures.objective(verdict.objective, verdict.value))
+
+
+def gain_over_defaults(row: TaskRow) -> Line:
+    """Return how much better the best is than the defaults."""
+    task = row.task
+    share = (
+        gain(task.best_verdict, task.baseline_verdict)
+        if task.best_verdict is not None and task.baseline_verdict is not None
+        else None
+    )
+    if share is None:
+        return line(Span(NOTHING, "muted"))
+    return line(Span(figures.percentage(share, signed=True), "ok" if share > 0 else ""))
+
+
+def slo_badge(row: TaskRow) -> Line:
+    """Return whether a configuration was found that holds the SLOs."""
+    verdict = row.task.best_verdict
+    if verdict is not None:
+        if not verdict.slos:
+            return line(Span("none set", "muted"))
+        kept = all(slo.held for slo in verdict.slos)
+        return line(Span(f"{HELD} held", "ok") if kept else Span(f"{WARNING} nearly", "warn"))
+    if done(row.task):
+        return line(Span(f"{BROKEN} broken", "bad"))
+    return line(Span(NOTHING, "muted"))
+
+
+def elapsed(row: TaskRow) -> Line:
+    """Return how long runners have worked on it."""
+    seconds = row.task.elapsed(row.now)
+    return line(figures.clock(seconds) if seconds else Span(NOTHING, "muted"))
+
+
+def left(row: TaskRow) -> Line:
+    """Return how long it will still take."""
+    if row.task.state is not TaskState.RUNNING or row.abandoned or row.task.eta is None:
+        return line(Span(NOTHING, "muted"))
+    return line(f"≈{figures.clock(row.task.eta)}")
+
+
+def began(row: TaskRow) -> Line:
+    """Return when it was begun, or made."""
+    moment = time.localtime(row.task.began_at or row.task.created_at)
+    return line(Span(time.strftime("%m-%d %H:%M", moment), "muted"))
+
+
+COLUMNS: tuple[Column[TaskRow], ...] = (
+    Column("task", lambda r: line(one_line(r.task.ref)), rank=0, most=32, stretch=True,
+           sort="name"),
+    Column("state", state, rank=1, sort="state"),
+    Column("progress", progress, rank=1),
+    Column("best", best, align="right", rank=2),
+    Column("gain", gain_over_defaults, align="right", rank=2),
+    Column("SLOs", slo_badge, rank=3),
+    Column("left", left, align="right", rank=4),
+    Column("time", elapsed, align="right", rank=5),
+    Column("outcomes", outcomes, rank=6),
+    Column("engine", lambda r: line(one_line(r.task.engine)), rank=7, sort="engine"),
+    Column("began", began, rank=9, sort="created"),
+    Column("model", lambda r: line(one_line(r.task.model)), rank=8, most=40, stretch=True,
+           sort="model"),
+)  # fmt: skip
