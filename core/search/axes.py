@@ -1,9 +1,10 @@
 """Parameters as coordinates: how far apart two values of one parameter are.
 
-Numbers lie on a line from 0 to 1: those of a list at equal steps by rank (page size 1, 16, 64), those
-of a range by their place in it. Anything else (`fcfs`, `true`, a flag left out whose default nobody
-knows, a flag that takes no part) is as far from every other such value as the ends of the line are,
-and stands beside the middle of it. Distances are Euclidean, so that kernels of them are valid.
+Numbers lie on a line from 0 to 1: those of a list at equal steps by rank (page size 1, 16, 64),
+those of a range by their place in it. Anything else (`fcfs`, `true`, a flag left out whose default
+nobody knows, a flag that takes no part) is as far from every other such value as the ends of the
+line are, and stands beside the middle of it. Distances are Euclidean, so that kernels of them are
+valid.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.search.space import Space, same
-from core.task import Choices, Configuration, FlagValue, Range, finite_values
+from core.task import Choices, FlagValue, Range, finite_values
 
 Array = npt.NDArray[np.float64]
 

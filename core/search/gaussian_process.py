@@ -1,10 +1,11 @@
 """Gaussian processes over configurations, in NumPy and SciPy.
 
-Several outputs (the load levels of one metric) share one kernel, so that one Cholesky factor serves
-all of them. The kernel is Matérn-5/2 with one length for each parameter (automatic relevance
-determination), as the sum of two parts: one that adds up a function of each parameter alone, and one
-of all parameters together. The first carries what single changes teach over to their combinations, the
-second whatever they do not explain. Hyper-parameters are those of the highest posterior density.
+Several outputs (the load levels of one metric) share one kernel, so that one Cholesky factor
+serves all of them. The kernel is Matérn-5/2 with one length for each parameter (automatic relevance
+determination), as the sum of two parts: one that adds up a function of each parameter alone, and
+one of all parameters together. The first carries what single changes teach over to their
+combinations, the second whatever they do not explain. Hyper-parameters are those of the highest
+posterior density.
 
 Sources: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), ch. 2 and 5;
 Duvenaud et al., "Additive Gaussian Processes" (2011) for the sum.
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 
 Array = npt.NDArray[np.float64]
 
@@ -137,7 +138,7 @@ class Fit:
             self._mean,
             jac=True,
             method="L-BFGS-B",
-            bounds=np.column_stack([self._mean - reach, self._mean + reach]),
+            bounds=Bounds(self._mean - reach, self._mean + reach),
             options={"maxiter": iterations},
         )
         return Kernel.of(found.x)
@@ -252,7 +253,7 @@ def level_similarity(targets: Array) -> float:
     if count == 1 or len(whole) < 3:
         return 1.0
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = np.nan_to_num(np.corrcoef(whole.T))
+        correlation: Array = np.asarray(np.nan_to_num(np.corrcoef(whole.T)))
     np.fill_diagonal(correlation, 1.0)
     return float(count / (correlation**2).sum())
 

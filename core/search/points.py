@@ -1,7 +1,7 @@
 """The configurations of a space as rows of numbers, for a model to look at all of them at once.
 
-A row holds, for each parameter, the place of its value among the axis' values; −1 where the parameter
-takes no part.
+A row holds, for each parameter, the place of its value among the axis' values; −1 where the
+parameter takes no part.
 """
 
 from collections.abc import Sequence

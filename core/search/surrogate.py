@@ -1,16 +1,14 @@
 """What the told experiments say of all the others: a process per metric, and one of crashes.
 
-Every load level of a metric is an output of its process, on the log scale. Levels measured before a
-crash or an early end teach as well as any. Draws from the processes are put together by the verdict's
-own formulas, so that the model improves what the report will judge.
+Every load level of a metric is an output of its process, on the log scale. Levels measured before
+a crash or an early end teach as well as any. Draws from the processes are put together by the
+verdict's own formulas, so that the model improves what the report will judge.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
 
 from core.search.axes import Axis
 from core.search.gaussian_process import (
@@ -24,7 +22,6 @@ from core.search.gaussian_process import (
     standardise,
 )
 from core.search.points import Rows
-from core.task import Configuration
 
 CRASH_PRIOR = Prior(length=(-0.3, 0.7), signal=(0.0, 0.5), noise=(-3.0, 1.0), additive=(-1.0, 1.5))
 _OPTIMISM = 0.4

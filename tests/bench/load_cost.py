@@ -1,10 +1,10 @@
 """CPU per streamed token, held against other clients: `python -m tests.bench.load_cost [REPEATS]`.
 
-The others run in an environment that is made for this (aiohttp and httpx from the package index), or
-in that of $LOAD_BENCH_PYTHON. Each round measures every client once, against a stub of its own;
-figures are medians of rounds, ratios the medians of the rounds' ratios. At 1,024 streams tokens come
-every 40 ms, not 10: a client that cannot keep up reads several tokens at once, which is cheap and
-wrong.
+The others run in an environment that is made for this (aiohttp and httpx from the package index),
+or in that of $LOAD_BENCH_PYTHON. Each round measures every client once, against a stub of its own;
+figures are medians of rounds, ratios the medians of the rounds' ratios. At 1,024 streams tokens
+come every 40 ms, not 10: a client that cannot keep up reads several tokens at once, which is cheap
+and wrong.
 """
 
 import json

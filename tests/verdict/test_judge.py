@@ -112,7 +112,7 @@ def test_feasible_beats_infeasible_beats_unmeasured() -> None:
     worse = judge([sub_round(e2e=12.0)], HARD_P90, "minimize_latency", levels=1)
     lost = judge([], HARD_P90, "minimize_latency", levels=1)
     order = [fast, slow, bad, worse, lost]
-    assert sorted(order[::-1], key=rank_key) == order
+    assert sorted([fast, lost, worse, bad, slow], key=rank_key) == order
     assert rank_key(None) > rank_key(lost)
 
 

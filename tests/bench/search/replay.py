@@ -1,7 +1,7 @@
 """A problem as the search meets it: noisy experiments, each of which costs GPU time.
 
-The noise is what public records of real servers show: 1.5 % from launch to launch, 3 % from level to
-level, and more for the tails; all on the log scale.
+The noise is what public records of real servers show: 1.5 % from launch to launch, 3 % from level
+to level, and more for the tails; all on the log scale.
 """
 
 from collections.abc import Callable
