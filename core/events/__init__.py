@@ -1,6 +1,7 @@
 """What is said of a run: the typed events and results that every room speaks in. Pure."""
 
 from core.events.experiments import Experiment, Failure, FailureKind, Origin, Outcome, Phase
+from core.events.host import GpuDescription, HostDescription, ModelFiles
 from core.events.measures import (
     ClientFloor,
     ClientHealth,
@@ -15,6 +16,7 @@ from core.events.occurrences import (
     Event,
     ExperimentJudged,
     ExperimentQueued,
+    HostDescribed,
     LevelMeasured,
     LevelProgress,
     Notice,
@@ -40,10 +42,14 @@ __all__ = [
     "ExperimentQueued",
     "Failure",
     "FailureKind",
+    "GpuDescription",
     "GpuUse",
+    "HostDescribed",
+    "HostDescription",
     "Interval",
     "LevelMeasured",
     "LevelProgress",
+    "ModelFiles",
     "Notice",
     "Origin",
     "Outcome",

@@ -1,6 +1,7 @@
 """The events of a run, in the order a runner says them.
 
 RunBegan
+  HostDescribed                        the machine and the files; what cannot be known later
   ExperimentQueued                     the search has chosen
     PhaseBegan leasing · starting
     ServerLaunched
@@ -19,6 +20,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 
 from core.events.experiments import Failure, Origin, Outcome, Phase
+from core.events.host import HostDescription
 from core.events.measures import SubRound
 from core.events.processes import ProcessIdentity
 from core.events.verdicts import Verdict
@@ -47,6 +49,13 @@ class RunBegan(Occurrence):
     """Most experiments the run will make, the baseline included."""
     runner: ProcessIdentity
     resumed: bool = False
+
+
+class HostDescribed(Occurrence):
+    """The machine and the files that the run measures with."""
+
+    type: Literal["host_described"] = "host_described"
+    host: HostDescription
 
 
 class ExperimentQueued(Occurrence):
@@ -153,6 +162,7 @@ class RunEnded(Occurrence):
 
 Event: TypeAlias = Annotated[
     RunBegan
+    | HostDescribed
     | ExperimentQueued
     | PhaseBegan
     | ServerLaunched

@@ -5,10 +5,12 @@ that reads the events arrives at the same state, live or years later.
 """
 
 from core.events.experiments import Experiment, Phase
+from core.events.host import HostDescription
 from core.events.occurrences import (
     Event,
     ExperimentJudged,
     ExperimentQueued,
+    HostDescribed,
     LevelMeasured,
     LevelProgress,
     Notice,
@@ -28,6 +30,8 @@ class RunState:
     def __init__(self) -> None:
         self.began: RunBegan | None = None
         self.ended: RunEnded | None = None
+        self.hosts: tuple[HostDescription, ...] = ()
+        """The machine at each start of the run that told it, the latest last."""
         self.search: SearchAdvanced | None = None
         self.progress: LevelProgress | None = None
         self.experiments: dict[int, Experiment] = {}
@@ -47,6 +51,9 @@ class RunState:
         match event:
             case RunBegan():
                 self.began, self.ended = event, None
+                return None
+            case HostDescribed():
+                self.hosts = (*self.hosts, event.host)
                 return None
             case RunEnded():
                 self.ended, self.progress = event, None

@@ -77,6 +77,14 @@ class GpuSample:
     """Bytes per second to the host."""
 
 
+@dataclass(frozen=True)
+class GpuLimits:
+    """What a GPU may do at most, as it is set up."""
+
+    sm_clock_mhz: int | None = None
+    power_watts: float | None = None
+
+
 class PciePath(IntEnum):
     """The shortest way between two GPUs over PCIe, the better the higher."""
 
@@ -114,6 +122,12 @@ class Gpus(Protocol):
 
     def present(self) -> tuple[Gpu, ...]:
         """Return every GPU that can be leased; a board in MIG mode is represented by its slices."""
+
+    def driver(self) -> str:
+        """Return the driver's version; empty where there is none."""
+
+    def limits(self, uuid: str) -> GpuLimits:
+        """Return what a GPU may do at most."""
 
     def memory(self, uuid: str) -> GpuMemory | None:
         """Return the memory of a GPU, None if it does not tell."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pynvml
 
 from core.machine import identity, procfs
-from core.machine.gpus import Gpu, GpuMemory, GpuProcess, GpuSample, Link, PciePath
+from core.machine.gpus import Gpu, GpuLimits, GpuMemory, GpuProcess, GpuSample, Link, PciePath
 
 _T = TypeVar("_T")
 
@@ -80,6 +80,21 @@ class NvmlGpus:
             handles = [board] if slices is None else slices
             found += [gpu for handle in handles if (gpu := self._gpu(index, handle, uuid))]
         return tuple(found)
+
+    def driver(self) -> str:
+        """Return the driver's version; empty where there is none."""
+        return str(self._ask(pynvml.nvmlSystemGetDriverVersion) or "")
+
+    def limits(self, uuid: str) -> GpuLimits:
+        """Return what a GPU may do at most."""
+        handle = self._handle(uuid)
+        if handle is None:
+            return GpuLimits()
+        power = self._ask(pynvml.nvmlDeviceGetEnforcedPowerLimit, handle)
+        return GpuLimits(
+            sm_clock_mhz=self._ask(pynvml.nvmlDeviceGetMaxClockInfo, handle, pynvml.NVML_CLOCK_SM),
+            power_watts=None if power is None else power / 1000,
+        )
 
     def memory(self, uuid: str) -> GpuMemory | None:
         """Return the memory of a GPU, None if it does not tell."""

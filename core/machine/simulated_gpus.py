@@ -2,7 +2,7 @@
 
 import time
 
-from core.machine.gpus import Gpu, GpuMemory, GpuProcess, GpuSample, Link, PciePath
+from core.machine.gpus import Gpu, GpuLimits, GpuMemory, GpuProcess, GpuSample, Link, PciePath
 
 
 class SimulatedGpus:
@@ -41,6 +41,14 @@ class SimulatedGpus:
     def present(self) -> tuple[Gpu, ...]:
         """Return the boards."""
         return tuple(self._gpus.values())
+
+    def driver(self) -> str:
+        """Return nothing: no driver is at work."""
+        return ""
+
+    def limits(self, uuid: str) -> GpuLimits:  # noqa: ARG002
+        """Return nothing: a model of a machine has its own limits."""
+        return GpuLimits()
 
     def memory(self, uuid: str) -> GpuMemory | None:
         """Return an empty memory."""

@@ -5,6 +5,7 @@ from core.events import (
     Experiment,
     ExperimentJudged,
     ExperimentQueued,
+    HostDescribed,
     LevelMeasured,
     LevelProgress,
     Notice,
@@ -32,6 +33,8 @@ def narrate(event: Event, state: RunState) -> str | None:
     match event:
         case RunBegan():
             return _began(event)
+        case HostDescribed():
+            return None
         case ExperimentQueued():
             why = f" ({one_line(event.reason)})" if event.reason else ""
             return f"experiment {event.experiment}: {one_line(str(event.configuration))}{why}"

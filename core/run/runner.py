@@ -27,6 +27,7 @@ from core.events import (
 from core.load import LoadWorker
 from core.machine import identity
 from core.run.allocation import Allocation, gpus_of
+from core.run.description import describe
 from core.run.experiment import ExperimentRun, Order, Workbench
 from core.run.hosting import hosting_of
 from core.run.journal import Journal, Listener
@@ -81,6 +82,7 @@ class Runner:
     async def _workbench(self, worker: LoadWorker) -> Workbench:
         task = self._task
         gpus = gpus_of(self._engine, task)
+        self._journal.say(await asyncio.to_thread(describe, self._stored, self._engine, gpus))
         hosting = hosting_of(task, self._engine, gpus)
         await hosting.prepare(self._note)
         return Workbench(
