@@ -7,10 +7,9 @@ from pathlib import Path
 
 from core.engines.engine import Engine
 from core.engines.registry import ENGINES, explain_unknown
-from core.search import Space
+from core.search.of_task import space_of
 from core.task import (
     Choices,
-    Configuration,
     FieldPath,
     FlagValue,
     Range,
@@ -44,16 +43,6 @@ def check(reading: Reading, engine: Engine) -> None:
     if mistakes:
         raise reading.mistakes(mistakes)
     engine.command(task, next(iter(space_of(task, engine).grid())), port=1)
-
-
-def space_of(task: Task, engine: Engine) -> Space:
-    """Return the task's search space; configurations with equal command lines are one point."""
-
-    def command_line(configuration: Configuration) -> str:
-        argv = engine.command(task, configuration, port=0).argv
-        return "\0".join(argv)
-
-    return Space.of(task.parameters, command_line)
 
 
 def _flag_mistakes(task: Task, engine: Engine) -> list[tuple[FieldPath, str]]:

@@ -31,8 +31,8 @@ from core.run.description import describe
 from core.run.experiment import ExperimentRun, Order, Workbench
 from core.run.hosting import hosting_of
 from core.run.journal import Journal, Listener
-from core.run.preflight import space_of
 from core.search import Strategy, choose
+from core.search.of_task import space_of
 from core.store import Store, StoredTask, experiment_log
 from core.task import DEFAULTS, Configuration
 from core.verdict import best

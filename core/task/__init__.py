@@ -1,11 +1,13 @@
 """What the user asks for. Pure: parse, check, explain; no clock, no process, no network."""
 
 from core.task.configuration import DEFAULTS, Configuration, FlagValue, spell
+from core.task.dimensions import Dimension, ParallelConfig, QuantConfig
 from core.task.document import (
     Benchmark,
     Container,
     Engine,
     GpuRules,
+    MergeRule,
     Model,
     Mount,
     Objective,
@@ -35,17 +37,21 @@ __all__ = [
     "Conditions",
     "Configuration",
     "Container",
+    "Dimension",
     "Engine",
     "FieldPath",
     "FlagValue",
     "Frozen",
     "GpuRules",
     "Level",
+    "MergeRule",
     "Model",
     "Mount",
     "Objective",
     "Optimization",
+    "ParallelConfig",
     "ParameterSpace",
+    "QuantConfig",
     "Range",
     "Reading",
     "Scenario",

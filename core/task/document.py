@@ -6,18 +6,21 @@ Each field says its unit and default. The names are those of the task files that
 import re
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from core.task.configuration import FlagValue
+from core.task.configuration import Configuration, FlagValue
+from core.task.dimensions import ParallelConfig, QuantConfig
 from core.task.durations import Minutes, Seconds
 from core.task.frozen import Section
 from core.task.slo import Slo
-from core.task.space import ParameterSpace, condition_mistakes
+from core.task.space import Choices, ParameterSpace, condition_mistakes
 from core.task.traffic import Level, Scenario
 
 Objective: TypeAlias = Literal[
     "minimize_latency", "maximize_throughput", "minimize_ttft", "minimize_tpot"
 ]
+
+MergeRule: TypeAlias = Literal["union", "intersection", "last_wins"]
 
 StrategyName: TypeAlias = Literal["auto", "grid_search", "random", "bayesian"]
 
@@ -185,11 +188,26 @@ class Task(Section):
     gpus: GpuRules = GpuRules()
     container: Container = Container()
     parameters: dict[str, ParameterSpace] = Field(default_factory=dict)
-    """The flags to tune and the values they may take."""
+    """The flags to tune and the values they may take; `auto` is `recommended: true`."""
+    recommended: bool = False
+    """Whether the flags that matter most with the engine are tuned, too, over sensible values."""
+    presets: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    """Names of parameter presets whose flags are tuned, too. `parameters` has the last word."""
+    presets_merge: MergeRule = "union"
+    """What becomes of a flag that several presets name: all values, the common ones, the last's."""
+    quant_config: QuantConfig = QuantConfig()
+    parallel_config: ParallelConfig = ParallelConfig()
     optimization: Optimization = Optimization()
     benchmark: Benchmark = Benchmark()
     slo: Slo = Slo()
     timeouts: Timeouts = Timeouts()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recommended_ones(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and raw.get("parameters") == "auto":
+            return {**raw, "parameters": {}, "recommended": True}
+        return raw
 
     @field_validator("parameters")
     @classmethod
@@ -197,6 +215,21 @@ class Task(Section):
         if mistakes := condition_mistakes(raw):
             raise ValueError("; ".join(f"{name} {mistake}" for name, mistake in mistakes))
         return raw
+
+    def settings(self, configuration: Configuration) -> dict[str, FlagValue]:
+        """Return the flags that a configuration sets.
+
+        Values that stand for several flags are written out; a flag that is set on its own wins.
+        """
+        written_out: dict[str, FlagValue] = {}
+        plain: dict[str, FlagValue] = {}
+        for name, value in configuration.items():
+            space = self.parameters.get(name)
+            if isinstance(space, Choices) and isinstance(value, str) and value in space.sets:
+                written_out |= space.sets[value]
+            else:
+                plain[name] = value
+        return {**{n: v for n, v in written_out.items() if n not in plain}, **plain}
 
     def levels(self) -> tuple[Level, ...]:
         """Return every load level of an experiment, in the order they are measured."""

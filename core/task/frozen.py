@@ -1,6 +1,8 @@
 """The base of every value that crosses a room's door."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Frozen(BaseModel):
@@ -19,3 +21,12 @@ class Section(Frozen):
     """A part of the user's task file. Unknown keys are kept, and warned about on reading."""
 
     model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_left_out(cls, raw: Any) -> Any:
+        """Take a key without a value, `slo:`, as one that is not there."""
+        if not isinstance(raw, dict):
+            return raw
+        known = cls.model_fields
+        return {key: value for key, value in raw.items() if value is not None or key not in known}

@@ -58,6 +58,8 @@ class Source:
 
     def at(self, path: FieldPath, message: str) -> str:
         """Return `message` with file, line and field in front of it."""
+        while path and isinstance(path[-1], int) and path not in self._lines:
+            path = path[:-1]  # one value where a list may stand
         line = self.line(path)
         place = self.name if line is None else f"{self.name}:{line}"
         return f"{place}: {dotted(path)}: {message}" if path else f"{place}: {message}"

@@ -38,6 +38,8 @@ def _mean_unless_said(raw: Any) -> Any:
         return {"mean": {"threshold": raw}}
     if isinstance(raw, dict) and "threshold" in raw:
         return {"mean": raw}
+    if isinstance(raw, dict):
+        return {statistic: bound for statistic, bound in raw.items() if bound is not None}
     return raw
 
 

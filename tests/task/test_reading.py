@@ -167,3 +167,17 @@ def test_a_path_reads_as_people_write_it() -> None:
 def test_arguments_may_be_a_configuration() -> None:
     text = SMALLEST + "engine: {arguments: {ctx-size: 4096, metrics: true}}"
     assert Configuration(parse_task(text).task.engine.arguments)["ctx-size"] == 4096
+
+
+def test_a_key_without_a_value_is_not_there() -> None:
+    text = SMALLEST + "slo: {ttft: {p90: , threshold: 1}}\nquant_config:\nbenchmark: {task: null}\n"
+    task = parse_task(text.replace("p90: , ", "")).task
+    assert not task.quant_config
+    assert task.benchmark.task == "text-to-text"
+    assert parse_task(
+        SMALLEST + "slo: {latency: {p50: null, p90: 2}}"
+    ).task.slo.targets().keys() == {"e2e_latency_p90"}
+
+
+def test_one_value_where_a_list_may_stand_has_no_number() -> None:
+    assert "parallel_config.tp: must be" in problems(SMALLEST + "parallel_config: {tp: 0}")[0]
