@@ -73,7 +73,7 @@ class Engine(ABC):
         """
         known = self.catalogue
         merged: dict[str, FlagValue] = {}
-        for values in (task.engine.arguments, task.settings(configuration)):
+        for values in (task.engine.arguments, configuration):
             for name, value in values.items():
                 flag = known.find(name) if known else None
                 merged[flag.name if flag else name] = value

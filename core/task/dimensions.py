@@ -5,18 +5,17 @@ quant_config: {presets: [default, dynamic-fp8]}                      or named co
 parallel_config: {tp: [1, 2, 4], dp: 1}
 parallel_config: {preset: balanced, tp: 4}                           a field replaces the preset's
 
-What each combination is on a command line, and which ones an engine can do, is for
-`core.engines.dimensions` to say.
+Each field is a parameter of the space: `parallel_config.tp`. What a combination is on a command
+line, and which ones an engine can do, is for `core.engines.dimensions` to say.
 """
 
 from collections.abc import Mapping
-from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from core.task.configuration import FlagValue
 from core.task.frozen import Section
+from core.task.space import Choices
 
 T = TypeVar("T")
 
@@ -58,21 +57,14 @@ class Dimension(Section):
             renamed[name] = value
         return renamed
 
-    def combinations(self) -> tuple[dict[str, FlagValue], ...]:
-        """Return every combination of the fields that are given, presets apart, by field.
-
-        Without any field that is one combination, the empty one.
-        """
-        given = {
-            name: getattr(self, name)
-            for name in type(self).model_fields
-            if name != "presets" and getattr(self, name)
+    def parameters(self) -> dict[str, Choices]:
+        """Return the fields that are given, and `preset`, as parameters of the space."""
+        fields = {"preset" if name == "presets" else name: name for name in type(self).model_fields}
+        return {
+            parameter: Choices(values=getattr(self, name))
+            for parameter, name in fields.items()
+            if getattr(self, name)
         }
-        return tuple(dict(zip(given, values, strict=True)) for values in product(*given.values()))
-
-    def __bool__(self) -> bool:
-        """Whether anything is asked for."""
-        return bool(self.presets) or self.combinations() != ({},)
 
 
 class QuantConfig(Dimension):
@@ -106,6 +98,7 @@ class ParallelConfig(Dimension):
                 "dp": ("dp", "data_parallel"),
                 "cp": ("cp", "context_parallel", "prefill_context_parallel"),
                 "dcp": ("dcp", "decode_context_parallel"),
+                "attn_dp": ("attn_dp",),
                 "ep": ("ep", "expert_parallel"),
                 "moe_tp": ("moe_tp", "moe_tensor_parallel"),
                 "moe_ep": ("moe_ep", "moe_expert_parallel"),
@@ -129,6 +122,8 @@ class ParallelConfig(Dimension):
     """Context parallelism of the decoding."""
     ep: Many[Degree] = ()
     """Expert parallelism: groups of GPUs that have some of the experts each."""
+    attn_dp: Many[Degree] = ()
+    """Data parallelism of attention alone, within tp."""
     moe_tp: Many[Degree] = ()
     """Tensor parallelism of the experts."""
     moe_ep: Many[Degree] = ()
@@ -139,3 +134,5 @@ class ParallelConfig(Dimension):
     """Tensor parallelism of the dense layers of a mixture-of-experts model."""
     enable_expert_parallel: Many[bool] = ()
     """Whether experts are spread over the GPUs of the other kinds of parallelism."""
+    enable_dp_attention: Many[bool] = ()
+    """Whether dp is that of attention alone."""

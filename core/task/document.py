@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from core.task.configuration import Configuration, FlagValue
+from core.task.configuration import FlagValue
 from core.task.dimensions import ParallelConfig, QuantConfig
 from core.task.durations import Minutes, Seconds
 from core.task.frozen import Section
 from core.task.slo import Slo
-from core.task.space import Choices, ParameterSpace, condition_mistakes
+from core.task.space import ParameterSpace, condition_mistakes
 from core.task.traffic import Level, Scenario
 
 Objective: TypeAlias = Literal[
@@ -215,21 +215,6 @@ class Task(Section):
         if mistakes := condition_mistakes(raw):
             raise ValueError("; ".join(f"{name} {mistake}" for name, mistake in mistakes))
         return raw
-
-    def settings(self, configuration: Configuration) -> dict[str, FlagValue]:
-        """Return the flags that a configuration sets.
-
-        Values that stand for several flags are written out; a flag that is set on its own wins.
-        """
-        written_out: dict[str, FlagValue] = {}
-        plain: dict[str, FlagValue] = {}
-        for name, value in configuration.items():
-            space = self.parameters.get(name)
-            if isinstance(space, Choices) and isinstance(value, str) and value in space.sets:
-                written_out |= space.sets[value]
-            else:
-                plain[name] = value
-        return {**{n: v for n, v in written_out.items() if n not in plain}, **plain}
 
     def levels(self) -> tuple[Level, ...]:
         """Return every load level of an experiment, in the order they are measured."""

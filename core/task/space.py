@@ -7,8 +7,6 @@ max-running-requests: {type: integer, low: 8, high: 256, log: true}
 mem-fraction-static: {type: continuous, low: 0.7, high: 0.95, step: 0.05}
 speculative-num-steps: {values: [1, 3, 5], when: {speculative-algorithm: EAGLE}}
                                                 left out unless the other has such a value
-memory: {sets: {roomy: {page-size: 64, mem-fraction-static: 0.9}, tight: {…}}}
-                                                no flag, but choices that set several flags each
 """
 
 import math
@@ -39,8 +37,6 @@ class Choices(Frozen):
     """The values without repetition, in the order of the task file; may be empty."""
     when: Conditions = Field(default_factory=dict)
     """Where the parameter takes part; elsewhere it is left out. Empty: everywhere."""
-    sets: dict[str, dict[str, FlagValue]] = Field(default_factory=dict)
-    """The flags that each value stands for, where the parameter is no flag of its own."""
 
     @model_validator(mode="before")
     @classmethod
@@ -49,8 +45,6 @@ class Choices(Frozen):
             raw = {"values": raw if isinstance(raw, list | tuple) else [raw]}
         elif "choices" in raw and "values" not in raw:
             raw = {("values" if key == "choices" else key): value for key, value in raw.items()}
-        if isinstance(raw.get("sets"), dict) and raw["sets"] and "values" not in raw:
-            raw = {**raw, "values": list(raw["sets"])}
         if "values" not in raw:
             raise ValueError("needs `values`, or `type: integer` with `low` and `high`")
         return raw
@@ -60,13 +54,6 @@ class Choices(Frozen):
         # 1 and True are equal in Python and two different flags on a command line.
         distinct = tuple({(type(value), value): value for value in self.values}.values())
         object.__setattr__(self, "values", distinct)
-        return self
-
-    @model_validator(mode="after")
-    def _every_value_sets_something(self) -> Self:
-        for value in self.values if self.sets else ():
-            if value not in self.sets:
-                raise ValueError(f"`sets` does not say what {spell(value)} stands for")
         return self
 
     @property
