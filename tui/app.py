@@ -28,6 +28,7 @@ from tui.driver import TerminalDriver
 from tui.follower import Failed, Follower, Told, Trouble, always, nothing
 from tui.keymap import Scope, bindings
 from tui.palette import PALETTES, Palette
+from tui.registry import SCREENS
 from tui.screens.opening import Opening
 from tui.screens.view import Question, Source, View
 from tui.settings import Settings
@@ -40,21 +41,6 @@ if TYPE_CHECKING:
     from core.store import TaskSummary, Viewer
 
     _Standing = tuple[Sequence[TaskSummary], Sequence[TaskSummary]]
-
-VIEWS = {
-    "tasks": "tui.screens.tasks:TasksView",
-    "task": "tui.screens.task:TaskView",
-    "experiment": "tui.screens.experiment:ExperimentView",
-    "chart": "tui.screens.chart:ChartView",
-    "compare": "tui.screens.compare:CompareView",
-    "gpus": "tui.screens.gpus:GpusView",
-    "processes": "tui.screens.processes:ProcessesView",
-    "report": "tui.screens.report:ReportView",
-    "settings": "tui.screens.settings:SettingsView",
-    "log": "tui.screens.log:LogView",
-    "form": "tui.screens.form:FormView",
-}
-"""Where each screen is. They are loaded after the first frame is drawn."""
 
 SAID_SECONDS = 6
 """How long a message stays."""
@@ -170,12 +156,15 @@ class Autotuner(App[None]):
 
     def go(self, name: str, subject: Subject | None = None, *, keep_trail: bool = True) -> None:
         """Show a screen, about `subject` if one is given."""
+        if name not in SCREENS:
+            self.say(f"there is no screen “{name}” in this version", "warn")
+            return
         self.subject = subject or self.subject
         here = self.view
         if here is not None and keep_trail and name != here.NAME and not isinstance(here, Opening):
             self._trail = [*(n for n in self._trail if n != name), here.NAME]
         if name not in self._views:
-            module, _, kind = VIEWS[name].partition(":")
+            module, _, kind = SCREENS[name].where.partition(":")
             self._views[name] = getattr(import_module(module), kind)()
             self.install_screen(self._views[name], name)  # so that it lives on when it is left
         if here is self._views[name]:

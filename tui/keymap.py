@@ -14,6 +14,7 @@ class Scope(StrEnum):
 
     EVERYWHERE = "everywhere"
     LIST = "lists"
+    PAGE = "pages"
     TASKS = "tasks"
     TASK = "task"
     EXPERIMENT = "experiment"
@@ -75,6 +76,14 @@ KEYS: dict[Scope, tuple[Key, ...]] = {
         Key("right", ("l", "→"), "right", "Shows columns further right.", hint=False),
         Key("open", ("Enter",), "open", "Opens what is under the cursor.", hint=False),
     ),
+    _S.PAGE: (
+        Key("up", ("k", "↑"), "up", "Goes one line up.", hint=False),
+        Key("down", ("j", "↓"), "down", "Goes one line down.", hint=False),
+        Key("page_up", ("PgUp",), "page up", "Goes a page up.", hint=False),
+        Key("page_down", ("PgDn",), "page down", "Goes a page down.", hint=False),
+        Key("top", ("g", "Home"), "top", "Goes to the beginning.", hint=False),
+        Key("bottom", ("G", "End"), "bottom", "Goes to the end.", hint=False),
+    ),
     _S.TASKS: (
         Key("new", ("n",), "new", "Starts a new task."),
         Key("run", ("r",), "run", "Starts, resumes or runs the task again."),
@@ -106,6 +115,9 @@ KEYS: dict[Scope, tuple[Key, ...]] = {
         Key("section(-1)", ("Shift+Tab", "h", "←"), "back", "Shows the part before.", hint=False),
         Key("step(1)", ("]",), "next exp.", "Shows the next experiment."),
         Key("step(-1)", ("[",), "previous exp.", "Shows the experiment before.", hint=False),
+        Key("level(1)", (">",), "next level", "Looks at the next load level."),
+        Key("level(-1)", ("<",), "level before", "Looks at the load level before.", hint=False),
+        Key("latency", ("m",), "metric", "Shows how another latency is spread."),
         Key("log", ("L",), "log", "Shows the server's log."),
         Key("copy", ("y",), "copy command", "Copies the launch command."),
         Key("mark", ("Space",), "mark", "Marks the experiment for comparing."),
@@ -116,6 +128,7 @@ KEYS: dict[Scope, tuple[Key, ...]] = {
         Key("next_match", ("n",), "next", "Goes to the next match."),
         Key("previous_match", ("N",), "previous", "Goes to the match before."),
         Key("first_error", ("e",), "first error", "Goes to the first line that tells of an error."),
+        Key("source", ("Tab",), "which log", "Shows the runner's log, or the server's."),
         Key("wrap", ("w",), "wrap", "Breaks long lines, or not."),
         Key("copy", ("y",), "copy line", "Copies the line under the cursor."),
     ),
@@ -169,7 +182,11 @@ KEYS: dict[Scope, tuple[Key, ...]] = {
 }
 """Every key by the place where it works. Within a scope the most useful come first."""
 
+WIDGET_SCOPES = frozenset({Scope.LIST, Scope.PAGE})
+"""Scopes whose keys belong to a widget of a screen, not to the screen."""
+
 _TEXTUAL = {
+    "<": "less_than_sign", ">": "greater_than_sign",
     "?": "question_mark", ":": "colon", "/": "slash", "[": "left_square_bracket",
     "]": "right_square_bracket", "esc": "escape", "Enter": "enter", "Space": "space",
     "Tab": "tab", "Shift+Tab": "shift+tab", "PgUp": "pageup", "PgDn": "pagedown",

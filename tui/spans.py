@@ -102,12 +102,18 @@ def joined(parts: Iterable[Line], separator: Span | str) -> Line:
     return tuple(spans)
 
 
-def wrap(text: str, width: int, style: str = "", *, most: int | None = None) -> list[Line]:
+def wrap(
+    text: str, width: int, style: str = "", *, most: int | None = None, indent: int = 0
+) -> list[Line]:
     """Return `text` broken at spaces into lines of `width` cells.
 
     Args:
         most: how many lines there may be; the last of more ends in an ellipsis.
+        indent: spaces at the beginning of each line.
     """
+    if indent:
+        edge = Span(" " * indent)
+        return [line(edge, row) for row in wrap(text, width - indent, style, most=most)]
     lines: list[str] = []
     for paragraph in text.split("\n"):
         row = ""

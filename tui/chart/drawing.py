@@ -13,7 +13,7 @@ from typing import Literal
 from textual_plotext import Plot
 
 from tui.chart.scale import ticks
-from tui.chart.spec import Axis, Chart, Curve, Point, SloLine
+from tui.chart.spec import Axis, Bar, Chart, Curve, Point, SloLine
 from tui.spans import Line, Span, cells, crop, fit, from_cells, joined, line
 
 Cells = list[list[tuple[str, str]]]
@@ -26,6 +26,8 @@ _DRAWN_AT_MOST = 2000
 _STYLES = ("", "text", "muted", "accent", "ok", "warn", "bad", "run", "best", "baseline", "slo")
 _FIRST_COLOUR = 16
 """For a colour, plotext is given this plus the place of a style in `_STYLES`, and gives it back."""
+
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 _ANSI = re.compile(r"\x1b\[([\d;]*)m")
 
@@ -80,6 +82,8 @@ def draw(
     columns = width - gutter - 1
     grid = _grid(chart, columns, rows, marks)
     ruled = _ruled(chart, columns, rows)
+    for bar in chart.bars:
+        _stand(ruled, bar, chart)
     for row, content in enumerate(grid):
         for column, cell in enumerate(content):
             if cell[0] != " ":
@@ -171,32 +175,46 @@ def _parsed(drawing: str) -> Cells:
     return rows
 
 
+def _stand(grid: Cells, bar: Bar, chart: Chart) -> None:
+    """Draw a bar behind what is in the grid already."""
+    rows, columns = len(grid), len(grid[0])
+    begin = _bin(_clamped(chart.x.scale.fraction(bar.begin)), columns)
+    end = _bin(_clamped(chart.x.scale.fraction(bar.end)), columns)
+    eighths = max(1, round(8 * rows * _clamped(chart.y.scale.fraction(bar.height))))
+    end = max(end, begin + 1) - (end - begin > 2)  # a gap between bars, where there is room
+    for column in range(begin, min(end, columns)):
+        for row in range(rows):
+            filled = max(0, min(8, eighths - 8 * row))
+            if filled and grid[rows - 1 - row][column][0] == " ":
+                grid[rows - 1 - row][column] = (_EIGHTHS[filled], "ok")
+
+
 # The lines of SLOs
 
 
 def _ruled(chart: Chart, columns: int, rows: int) -> Cells:
     """Return the empty grid with the lines of the SLOs, dashed and labelled."""
     grid: Cells = [[_BLANK] * columns for _ in range(rows)]
-    for slo in chart.vertical:
-        _rule_vertical(grid, slo, chart.x)
+    for at, slo in enumerate(chart.vertical):
+        _rule_vertical(grid, slo, chart.x, min(at, rows - 1))
     for slo in chart.horizontal:
         _rule_horizontal(grid, slo, chart.y)
     return grid
 
 
-def _rule_vertical(grid: Cells, slo: SloLine, axis: Axis) -> None:
+def _rule_vertical(grid: Cells, slo: SloLine, axis: Axis, label_row: int) -> None:
     columns = len(grid[0])
     if slo.beyond != "inside":
         above = slo.beyond == "above"
         label = f"{slo.label} →" if above else f"← {slo.label}"
-        _write(grid[0], label, columns - len(label) if above else 0)
+        _write(grid[label_row], label, columns - len(label) if above else 0)
         return
     column = _bin(axis.scale.fraction(slo.value), columns)
     for row in grid[::2]:
         row[column] = ("╎", "slo")
     size = len(slo.label)
     fits_right = columns - column - 2 >= size
-    _write(grid[0], slo.label, column + 2 if fits_right else column - 1 - size)
+    _write(grid[label_row], slo.label, column + 2 if fits_right else column - 1 - size)
 
 
 def _rule_horizontal(grid: Cells, slo: SloLine, axis: Axis) -> None:

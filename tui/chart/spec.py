@@ -68,6 +68,15 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """A bar that stands on the X axis."""
+
+    begin: float
+    end: float
+    height: float
+
+
+@dataclass(frozen=True)
 class Key:
     """One entry of the legend."""
 
@@ -89,6 +98,7 @@ class Chart:
     horizontal: tuple[SloLine, ...]
     """SLOs on Y."""
     legend: tuple[Key, ...]
+    bars: tuple[Bar, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tui.keymap import Scope, bindings
+from tui.keymap import WIDGET_SCOPES, Scope, bindings
 from tui.spans import EMPTY, Line, Span, line
 from tui.widgets.canvas import Canvas
 from tui.widgets.frame import Hints, Title
@@ -37,14 +37,16 @@ class View(Screen[None]):
     """One of the numbered screens."""
 
     NAME: ClassVar[str]
-    """As `tui.widgets.frame.SCREENS` has it."""
+    """As `tui.registry` has it."""
     SCOPES: ClassVar[tuple[Scope, ...]] = ()
     """Whose keys work here, beside those that work everywhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        cls.BINDINGS = [b for scope in cls.SCOPES for b in bindings(scope) if scope is not _LIST]
+        cls.BINDINGS = [
+            b for scope in cls.SCOPES for b in bindings(scope) if scope not in WIDGET_SCOPES
+        ]
         super().__init_subclass__(**kwargs)
 
     @property
@@ -105,6 +107,3 @@ class View(Screen[None]):
         """Draw every part anew, in other colours perhaps."""
         for canvas in self.query(Canvas):
             canvas.redraw_all()
-
-
-_LIST = Scope.LIST  # its keys are the table's own

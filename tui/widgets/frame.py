@@ -3,21 +3,9 @@
 from collections.abc import Sequence
 
 from tui.keymap import KEYS, Key, Scope
+from tui.registry import NUMBERED
 from tui.spans import EMPTY, Line, Span, between, crop, length, line
 from tui.widgets.canvas import Canvas
-
-SCREENS: tuple[tuple[str, str, str], ...] = (
-    ("tasks", "Tasks", "Tasks"),
-    ("task", "Task", "Task"),
-    ("experiment", "Experiment", "Exper."),
-    ("chart", "Chart", "Chart"),
-    ("compare", "Compare", "Compare"),
-    ("gpus", "GPUs", "GPUs"),
-    ("processes", "Processes", "Proc."),
-    ("report", "Report", "Report"),
-    ("settings", "Settings", "Set."),
-)
-"""The numbered screens: id, name, and name where there is little room."""
 
 
 class Title(Canvas):
@@ -75,12 +63,12 @@ class Hints(Canvas):
     def _screens(self, width: int) -> Line:
         for short in (False, True):
             spans: list[Span] = []
-            for number, (name, title, abbreviation) in enumerate(SCREENS, 1):
-                text = abbreviation if short else title
-                if name == self._current:
-                    spans += [Span("▸", "key"), Span(f"{number} {text}", "current")]
+            for entry in NUMBERED:
+                text = entry.short or entry.title if short else entry.title
+                if entry.name == self._current:
+                    spans += [Span("▸", "key"), Span(f"{entry.number} {text}", "current")]
                 else:
-                    spans += [Span(f" {number} ", "key"), Span(text, "muted")]
+                    spans += [Span(f" {entry.number} ", "key"), Span(text, "muted")]
             if length(tuple(spans)) <= width:
                 break
         return crop(tuple(spans), width)

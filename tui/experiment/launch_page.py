@@ -1,0 +1,43 @@
+"""The command that starts an experiment's server again, and what else made it what it was. Pure."""
+
+from core.machine.masking import MASK, is_secret_name, masked_text
+from core.report.characters import one_line
+from core.report.launch import launch_command_folded
+from tui.experiment.answer import ExperimentAnswer
+from tui.spans import EMPTY, Line, Span, fit, line, wrap
+
+
+def launch_page(answer: ExperimentAnswer, width: int) -> list[Line]:
+    """Return command line, environment, GPUs and log."""
+    experiment, engine = answer.experiment, answer.stored.task.engine
+    if not experiment.argv:
+        return [EMPTY, line(Span("  The server of this experiment was never launched.", "muted"))]
+    command = launch_command_folded(experiment.argv, engine.environment, max(30, width - 2))
+    rows = [
+        line(Span(" Launch command", "heading"), Span("   y copies it", "muted")),
+        *(row for text in command.split("\n") for row in _broken(text, width)),
+        EMPTY,
+        line(
+            Span(" Environment", "heading"),
+            Span("   what the task sets, beside what the runner inherits", "muted"),
+        ),
+    ]
+    if not engine.environment:
+        rows.append(line(Span("   nothing", "muted")))
+    names = max(map(len, engine.environment), default=0) + 2
+    for name, value in sorted(engine.environment.items()):
+        shown = MASK if is_secret_name(name) else masked_text(one_line(value))
+        rows.append(line("   ", fit(line(Span(name, "muted")), names), shown))
+    rows += [EMPTY, line(Span(" GPUs", "heading"))]
+    rows += [line(f"   {uuid}") for uuid in experiment.gpus] or [
+        line(Span("   none leased", "muted"))
+    ]
+    rows += [EMPTY, line(Span(" Server's log", "heading"), Span("   L shows it", "muted"))]
+    rows += wrap(one_line(experiment.log), width, indent=3)
+    return rows
+
+
+def _broken(text: str, width: int) -> list[Line]:
+    """Return a line of the command, with its indentation and without control characters."""
+    indent = 1 + len(text) - len(text.lstrip(" "))
+    return wrap(one_line(text), width, indent=indent)
