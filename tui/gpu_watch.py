@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from core.machine.gpus import Gpu, GpuMemory, GpuProcess, Gpus, GpuSample
+from core.machine.masking import masked
+from core.report import figures
 from core.report.characters import NOTHING, one_line
 from tui.spans import Line, Span, joined, line
 
@@ -69,6 +71,21 @@ def percent(share: float | None) -> str:
 def memory_text(memory: GpuMemory | None) -> str:
     """Return used and total memory: `71/80 GiB`."""
     return NOTHING if memory is None else f"{memory.used / _GIB:.0f}/{memory.total / _GIB:.0f} GiB"
+
+
+def process_line(process: GpuProcess) -> Line:
+    """Return one process of a GPU: who it is, how much memory it has, and its command."""
+    used = NOTHING if process.used_bytes is None else f"{process.used_bytes / _GIB:.1f} GiB"
+    who = process.description
+    if who is None:
+        return line(f"PID {process.pid}  {used}  ", Span("cannot be seen from here", "muted"))
+    command = one_line(" ".join(masked(who.command)) or f"[{who.name}]")
+    return line(
+        f"PID {process.pid}  {who.owner}  {used}  ",
+        Span(f"{figures.duration(who.age)} old  ", "muted"),
+        command,
+        Span("  only draws" if process.graphics else "", "muted"),
+    )
 
 
 def gpu_line(state: GpuState, holder: str) -> Line:

@@ -48,7 +48,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 """The values of the settings that have few."""
 
-_LEAST_REFRESH, _MOST_REFRESH = 0.5, 60.0
+LEAST_REFRESH, MOST_REFRESH = 0.5, 60.0
 
 
 def read(path: Path) -> Settings:
@@ -87,7 +87,7 @@ def _makes_sense(name: str, value: object) -> bool:
         case "mouse":
             return isinstance(value, bool)
         case "refresh":
-            return number and _LEAST_REFRESH <= float(str(value)) <= _MOST_REFRESH
+            return number and LEAST_REFRESH <= float(str(value)) <= MOST_REFRESH
         case "gpu_hour_price":
             return number and 0 <= float(str(value)) < float("inf")
         case _:

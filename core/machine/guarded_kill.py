@@ -119,6 +119,12 @@ def _objection(shown: ProcessIdentity, now: ProcessDescription | None, actor: Ac
     return ""
 
 
+def rule(shown: ProcessIdentity, *, typed: str = "") -> Judgement:
+    """Look the facts up and say whether this process may be ended, without touching it."""
+    ours = ownership.read(shown.pid) is not None
+    return judge(shown, identity.describe(shown), _this_program(), ours=ours, typed=typed)
+
+
 async def end_process(
     shown: ProcessIdentity, *, typed: str = "", grace: float = 10.0
 ) -> EndingReport:
@@ -129,8 +135,7 @@ async def end_process(
         typed: what the person typed to confirm.
         grace: seconds from SIGTERM to SIGKILL.
     """
-    ours = ownership.read(shown.pid) is not None
-    judgement = judge(shown, identity.describe(shown), _this_program(), ours=ours, typed=typed)
+    judgement = rule(shown, typed=typed)
     if judgement.ruling is Ruling.REFUSED:
         return EndingReport(Ending.REFUSED, judgement.reason)
     if judgement.ruling is Ruling.UNCONFIRMED:

@@ -7,6 +7,9 @@ thousands of these, and one of them could take the server's port before the serv
 import contextlib
 import random
 import socket
+import sys
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -80,6 +83,34 @@ def listener(port: int) -> ProcessIdentity | None:
     return None
 
 
+@dataclass(frozen=True)
+class Listening:
+    """A TCP port that somebody listens on."""
+
+    port: int
+    loopback: bool
+    """Whether only this machine reaches it."""
+    process: ProcessIdentity | None
+    """None if it is not ours to see."""
+
+
+def listening() -> tuple[Listening, ...]:
+    """Return every port that is listened on, with one process that does, the lowest port first."""
+    sockets = _all_listening()
+    owners: dict[str, int] = {}
+    wanted = {f"socket:[{inode}]": inode for inode in sockets}
+    for folder in Path("/proc").glob("[0-9]*"):
+        for name in wanted.keys() & _open_files(folder):
+            owners.setdefault(wanted[name], int(folder.name))
+    found = {
+        (port, loopback): owners.get(inode) for inode, (port, loopback) in sorted(sockets.items())
+    }
+    return tuple(
+        Listening(port, loopback, None if pid is None else identity.identify(pid))
+        for (port, loopback), pid in sorted(found.items())
+    )
+
+
 def _open_files(process: Path) -> set[str]:
     names = set()
     with contextlib.suppress(OSError):
@@ -118,13 +149,30 @@ def _first_ephemeral_port() -> int:
 
 
 def _listening_sockets(port: int) -> set[str]:
-    """Return the inodes of the sockets that listen on a port; see proc(5), /proc/net/tcp."""
-    inodes = set()
+    """Return the inodes of the sockets that listen on a port."""
+    return {inode for inode, (number, _) in _all_listening().items() if number == port}
+
+
+def _all_listening() -> dict[str, tuple[int, bool]]:
+    """Return port and whether it is a loopback address, by the inode of each listening socket.
+
+    See proc(5), /proc/net/tcp: addresses are words of the host's byte order in hexadecimal.
+    """
+    sockets: dict[str, tuple[int, bool]] = {}
     for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
         with contextlib.suppress(FileNotFoundError), table.open(encoding="ascii") as lines:
             next(lines)
             for line in lines:
                 fields = line.split()
-                if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
-                    inodes.add(fields[9])
-    return inodes
+                address, _, port = fields[1].rpartition(":")
+                if fields[3] == _LISTEN:
+                    sockets[fields[9]] = (int(port, 16), _is_loopback(address))
+    return sockets
+
+
+def _is_loopback(address: str) -> bool:
+    words = [address[at : at + 8] for at in range(0, len(address), 8)]
+    raw = b"".join(int(word, 16).to_bytes(4, sys.byteorder) for word in words)
+    ip = ip_address(raw)
+    mapped = ip.ipv4_mapped if isinstance(ip, IPv6Address) else None
+    return (mapped or ip).is_loopback
