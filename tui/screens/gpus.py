@@ -146,7 +146,7 @@ class GpusView(View):
             Column("power", _power, align="right", rank=2),
             Column("temp.", _temperature, align="right", rank=3),
             Column("SM clock", _clock, align="right", rank=7),
-            Column("held down by", _throttled, rank=6, most=24),
+            Column("throttled", _throttled, rank=6, most=24),
             Column("lease", self._lease, rank=2, most=28),
         )
 
@@ -175,7 +175,7 @@ class Panel(Canvas):
     def fit(self, height: int) -> None:
         """Take about half of the screen, and draw."""
         gpus = len(self._view.seen.gpus) if self._view.seen else 0
-        wanted = max(7, height - 3 - min(gpus + 1, (height - 3) // 2)) if gpus else 0
+        wanted = max(7, height - 3 - min(gpus + 2, (height - 3) // 2)) if gpus else 0
         if self.styles.height is None or self.styles.height.value != wanted:
             self.styles.height = wanted
         self.redraw()
@@ -243,7 +243,7 @@ def _clocks(state: GpuState) -> Line:
         f"memory {sample.memory_clock_mhz} MHz" if sample.memory_clock_mhz is not None else "",
     ]
     text = ", ".join(filter(None, known)) or NOTHING
-    held = f"   ! held down by {', '.join(sample.throttled_by)}" if sample.throttled_by else ""
+    held = f"   ! throttled by {', '.join(sample.throttled_by)}" if sample.throttled_by else ""
     return line(text, Span(held, "warn"))
 
 
