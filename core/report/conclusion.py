@@ -8,6 +8,7 @@ from core.events import Experiment, Outcome, RunState
 from core.report import figures
 from core.store import StoredTask
 from core.verdict import gain, rank_key
+from core.verdict.failures import varied_flags
 
 INDISTINCT = 0.03
 """Gains up to this share are called none: they would have to be confirmed first. Repetitions of one
@@ -72,14 +73,7 @@ class Conclusion:
     @cached_property
     def varied(self) -> tuple[str, ...]:
         """The flags that not all experiments have in common, in the order of the task."""
-        configurations = [experiment.configuration for experiment in self.experiments]
-
-        def differs(flag: str) -> bool:
-            # By what is written: 1, 1.0 and true are three different values of a flag.
-            return len({(flag in c, repr(c.get(flag))) for c in configurations}) > 1
-
-        flags = dict.fromkeys(flag for c in configurations for flag in c)
-        return tuple(flag for flag in flags if differs(flag))
+        return varied_flags(self.experiments)
 
     @property
     def elapsed(self) -> float:

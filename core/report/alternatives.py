@@ -1,0 +1,138 @@
+"""What else could be deployed: the best in another respect, and the Pareto front. All feasible."""
+
+from collections.abc import Callable, Sequence
+from statistics import fmean
+from typing import Literal, TypeAlias
+
+from core.events import Experiment
+from core.report.standing import standing
+from core.task import Configuration, Frozen, Task
+from core.verdict.front import pareto_front
+
+Respect: TypeAlias = Literal[
+    "throughput_per_gpu", "latency", "ttft", "gpus", "energy", "price", "start"
+]
+
+
+class Alternative(Frozen):
+    """An experiment that beats the recommended one in one respect."""
+
+    respect: Respect
+    metric: str
+    """What is compared: a metric's name, or `gpus`, `start_seconds`."""
+    experiment: int
+    configuration: Configuration
+    figure: float
+    """Of this experiment."""
+    against: float
+    """Of the recommended one."""
+    objective: float | None
+    """Its own objective, in its unit."""
+
+
+class Front(Frozen):
+    """Experiments that none beats in one metric without losing in the other."""
+
+    cost: str
+    """The metric of which less is better."""
+    gain: str
+    """The metric of which more is better."""
+    experiments: tuple[int, ...]
+    """By falling gain."""
+
+
+def mean_over_levels(experiment: Experiment, metric: str) -> float | None:
+    """Return the plain mean of a metric over an experiment's levels; None where one lacks it."""
+    figures = [sub_round.metric(metric) for sub_round in experiment.sub_rounds]
+    known = [figure for figure in figures if figure is not None]
+    return fmean(known) if known and len(known) == len(figures) else None
+
+
+def worst_over_levels(experiment: Experiment, metric: str) -> float | None:
+    """Return the highest figure of a metric over an experiment's levels, as an SLO is judged."""
+    known = [f for s in experiment.sub_rounds if (f := s.metric(metric)) is not None]
+    return max(known, default=None) if len(known) == len(experiment.sub_rounds) else None
+
+
+def front_of(experiments: Sequence[Experiment], task: Task) -> Front:
+    """Return the front of throughput per GPU against the latency that the user cares for most."""
+    cost = latency_metric(task)
+    gain = "total_throughput_per_gpu"
+    points = [
+        (e.number, c, g)
+        for e in experiments
+        if (c := worst_over_levels(e, cost)) is not None
+        and (g := mean_over_levels(e, gain)) is not None
+    ]
+    return Front(cost=cost, gain=gain, experiments=pareto_front(points))
+
+
+def latency_metric(task: Task) -> str:
+    """Return the metric of the first SLO, a hard one if there is any; else the P90 E2E latency."""
+    targets = task.slo.targets()
+    hard = [metric for metric, target in targets.items() if target.hard_fail]
+    return next(iter([*hard, *targets]), "e2e_latency_p90")
+
+
+def alternatives(
+    experiments: Sequence[Experiment], recommended: Experiment, task: Task
+) -> tuple[Alternative, ...]:
+    """Return the feasible experiments that are best in a respect in which they beat `recommended`.
+
+    Differences within 3 % are none: they would have to be confirmed first.
+    """
+    found = []
+    for respect, metric, sign, read in _respects(task):
+        own = read(recommended)
+        if own is None:
+            continue
+        rated = [(sign * f, e.number, e, f) for e in experiments if (f := read(e)) is not None]
+        if not rated:
+            continue
+        _, _, best, figure = min(rated)
+        if best is recommended or sign * figure >= sign * own - 0.03 * abs(own):
+            continue
+        found.append(
+            Alternative(
+                respect=respect,
+                metric=metric,
+                experiment=best.number,
+                configuration=best.configuration,
+                figure=figure,
+                against=own,
+                objective=best.verdict.value if best.verdict else None,
+            )
+        )
+    return tuple(found)
+
+
+_Read: TypeAlias = Callable[[Experiment], float | None]
+
+
+def _respects(task: Task) -> list[tuple[Respect, str, float, _Read]]:
+    """Return every respect: its name, its metric, 1 where less is better and −1 where more is."""
+    latency = latency_metric(task)
+
+    def mean(metric: str) -> _Read:
+        return lambda e: mean_over_levels(e, metric)
+
+    def worst(metric: str) -> _Read:
+        return lambda e: worst_over_levels(e, metric)
+
+    per_gpu = "total_throughput_per_gpu"
+    respects: list[tuple[Respect, str, float, _Read]] = [
+        ("throughput_per_gpu", per_gpu, -1.0, mean(per_gpu)),
+        ("latency", latency, 1.0, worst(latency)),
+        ("gpus", "gpus", 1.0, lambda e: float(standing(e, task).costs.gpus)),
+        ("energy", "energy_per_token", 1.0, lambda e: standing(e, task).costs.joules_per_token),
+        (
+            "price",
+            "cost_per_million_tokens",
+            1.0,
+            lambda e: standing(e, task).costs.price_per_million,
+        ),
+        ("start", "start_seconds", 1.0, lambda e: standing(e, task).costs.start_seconds),
+    ]
+    if not latency.startswith("ttft"):
+        respects.insert(2, ("ttft", "ttft_mean", 1.0, worst("ttft_mean")))
+    return respects

@@ -1,0 +1,77 @@
+"""Where every figure comes from: the task, the engine, the machine, the files, the clocks."""
+
+import hashlib
+
+from core.events import HostDescription, RunState
+from core.store import StoredTask
+from core.task import FlagValue, Frozen, Level
+
+
+class DroppedArgument(Frozen):
+    """A flag that the server does not run with as it was asked to."""
+
+    experiment: int
+    flag: str
+    asked: FlagValue
+    effective: str
+    """What the server itself says."""
+
+
+class Manifest(Frozen):
+    """What a result can be attributed to. What was not recorded is empty or None."""
+
+    task: str
+    """`name#run`."""
+    source: str
+    """Path of the task file."""
+    task_sha256: str
+    """SHA-256 of the task's text as the store keeps it, secrets masked."""
+    autotuner: str
+    """Version of this program at the run."""
+    engine: str
+    engine_version: str
+    deployment: str
+    """`local` or `docker`."""
+    simulated: bool
+    model: str
+    hosts: tuple[HostDescription, ...]
+    """The machine at each start of the run, the latest last."""
+    seed: int
+    levels: tuple[Level, ...]
+    began_at: float | None
+    ended_at: float | None
+    """Unix times."""
+    client_ttft_floor: float | None
+    """Median error that the load worker adds to a TTFT on an idle machine, in seconds."""
+    client_itl_floor: float | None
+    """99th percentile of its error on a gap between tokens, in seconds."""
+    dropped: tuple[DroppedArgument, ...] = ()
+
+
+def manifest(task: StoredTask, state: RunState) -> Manifest:
+    """Return the manifest of a run."""
+    floors = [
+        sub_round.client.floor
+        for experiment in state.experiments.values()
+        for sub_round in experiment.sub_rounds
+        if sub_round.client is not None and sub_round.client.floor is not None
+    ]
+    first = min((e.began_at for e in state.experiments.values()), default=None)
+    return Manifest(
+        task=task.ref,
+        source=task.source,
+        task_sha256=hashlib.sha256(task.text.encode()).hexdigest(),
+        autotuner=state.hosts[-1].autotuner if state.hosts else "",
+        engine=task.task.base_runtime,
+        engine_version=state.began.engine_version if state.began else "",
+        deployment=task.task.deployment_mode,
+        simulated=state.began is not None and state.began.simulated,
+        model=task.task.model.id_or_path,
+        hosts=state.hosts,
+        seed=task.task.optimization.seed,
+        levels=task.task.levels(),
+        began_at=first,
+        ended_at=state.ended.at if state.ended else None,
+        client_ttft_floor=max((floor.ttft for floor in floors), default=None),
+        client_itl_floor=max((floor.itl for floor in floors), default=None),
+    )

@@ -1,0 +1,273 @@
+"""Findings in sentences that a person would say. The same words for every format and screen.
+
+Each function returns plain text of one line; flags and values stand between backquotes, which
+Markdown and HTML set as code and a terminal shows as they are.
+"""
+
+from collections.abc import Callable, Sequence
+
+from core.report import figures
+from core.report.alternatives import Alternative
+from core.report.findings import Caution
+from core.report.standing import Costs, Gain, HeldLoad, Margin
+from core.task import FlagValue, Objective, spell
+from core.verdict.effects import Effect, Interaction
+from core.verdict.failures import FailureCase, FailureGroup
+from core.verdict.traits import Condition, Trait
+
+_TITLES = {
+    "incomplete": "not every load level could be measured",
+    "bad_flags": "the server refused its flags",
+    "out_of_memory": "out of memory",
+    "crashed": "the server crashed",
+    "start_timeout": "the server was not ready in time",
+    "warmup_timeout": "the warm-up ran out of time",
+    "measure_timeout": "the measurement ran out of time",
+    "request_errors": "requests failed",
+    "client_bound": "the load generator was the bottleneck",
+    "environment": "this machine got in the way",
+}
+
+_SLO_ADVICE = "ask for less load, give it more GPUs, or leave out the values named above"
+
+_RESPECTS = {
+    "throughput_per_gpu": "most throughput per GPU",
+    "latency": "lowest latency",
+    "ttft": "quickest first token",
+    "gpus": "fewest GPUs",
+    "energy": "least energy",
+    "price": "cheapest",
+    "start": "quickest start",
+}
+
+
+def setting(flag: str, value: FlagValue) -> str:
+    """Return a flag with its value: `page-size` 64; left out where it has none."""
+    return f"`{flag}` left out" if value is None else f"`{flag}` {spell(value)}"
+
+
+def gain(found: Gain, objective: Objective, value: float | None, baseline: float | None) -> str:
+    """Return the gain: `+14.2 % [+11.0, +17.5], 5 fresh launches against 5, surely real`."""
+    text = figures.percentage(found.share, signed=True)
+    against = (
+        f"{figures.objective(objective, value)} against {figures.objective(objective, baseline)}"
+    )
+    if found.low is None or found.high is None:
+        return f"{text} ({against}); measured once each, so not confirmed"
+    ends = f"[{_points(found.low)}, {_points(found.high)}]"
+    sure = "" if found.probability is None else f", real with {confidence(found.probability)}"
+    launches = f"{found.repeats} fresh launches against {found.control} of the defaults"
+    return f"{text} {ends} ({against}); {launches}{sure}"
+
+
+def confidence(probability: float) -> str:
+    """Return a confidence without more nines than anybody can vouch for: 97.2 %, over 99.9 %."""
+    return "over 99.9 %" if probability > 0.999 else figures.percentage(probability)
+
+
+def margin(found: Margin) -> str:
+    """Return what is left of an SLO: `E2E P90 5.2 s, 20 % below 6.5 s, at D(100,100) × 16`."""
+    title = figures.metric_title(found.metric)
+    place = "" if found.level is None else f", at {found.level}"
+    limit = figures.latency(found.threshold)
+    if found.actual is None or found.left is None:
+        return f"{title} could not be measured (SLO {limit})"
+    way = "below" if found.left >= 0 else "over"
+    spare = f"{abs(found.left) * 100:.0f} % {way} {limit}"
+    return f"{title} {figures.latency(found.actual)}, {spare}{place}"
+
+
+def load(found: HeldLoad) -> str:
+    """Return the load that is held, and whether more was tried."""
+    rate = figures.metric("output_throughput", found.output_throughput)
+    beyond = (
+        "the highest measured" if found.breaks_at is None else f"{found.breaks_at} breaks an SLO"
+    )
+    return f"{found.level}: {rate} of output; {beyond}"
+
+
+def costs(found: Costs) -> tuple[tuple[str, str], ...]:
+    """Return what serving takes, as pairs of a name and a figure; only what was measured."""
+    known: list[tuple[str, str | None]] = [
+        ("GPUs", str(found.gpus)),
+        (
+            "GPU memory, at most",
+            None if found.peak_memory_bytes is None else gib(found.peak_memory_bytes),
+        ),
+        ("start-up", _or_none(found.start_seconds, figures.duration)),
+        ("power", _or_none(found.power_watts, lambda w: f"{figures.number(w)} W")),
+        (
+            "energy per output token",
+            _or_none(found.joules_per_token, lambda j: f"{figures.number(j)} J"),
+        ),
+        ("cost of a million tokens", _or_none(found.price_per_million, figures.number)),
+    ]
+    return tuple((name, text) for name, text in known if text is not None)
+
+
+def alternative(found: Alternative) -> str:
+    """Return what else could be deployed, with the price of it."""
+    figure, against = _figure(found.metric, found.figure), _figure(found.metric, found.against)
+    return (
+        f"{_RESPECTS[found.respect]}: experiment {found.experiment}, {figure} instead of {against}"
+    )
+
+
+def group_title(group: FailureGroup) -> str:
+    """Return what a group's members have in common as failures."""
+    if group.kind == "slo" and group.metric is not None and group.threshold is not None:
+        return f"{figures.metric_title(group.metric)} over {figures.latency(group.threshold)}"
+    if len({case.message for case in group.cases}) == 1 and group.kind in {"bad_flags", "crashed"}:
+        return group.cases[0].message
+    return _TITLES[group.kind]
+
+
+def group_kind(group: FailureGroup) -> str:
+    """Return the kind in two or three words."""
+    return "hard SLO" if group.kind == "slo" else group.kind.replace("_", " ")
+
+
+def case(found: FailureCase) -> str:
+    """Return how one experiment failed: `8.7 s, 34 % over`."""
+    if found.actual is not None and found.excess is not None:
+        return f"{figures.latency(found.actual)}, {found.excess * 100:.0f} % over"
+    lasted = "" if found.lasted is None else f", after {figures.duration(found.lasted)}"
+    return f"{found.message}{lasted}"
+
+
+def group_findings(group: FailureGroup) -> tuple[str, ...]:
+    """Return what can be said of a group, sentence by sentence."""
+    count = len(group.cases)
+    said = [trait(found) for found in group.traits]
+    if not group.successes:
+        said.append("Nothing succeeded, so there is nothing to hold this against.")
+    elif not group.traits:
+        these = "This configuration has" if count == 1 else f"These {count} have"
+        said.append(f"{these} no value in common that the successes lack.")
+    if group.unranked:
+        unranked = _and([f"`{flag}`" for flag in group.unranked])
+        said.append(f"{unranked}: too few cases for each value to say which is worse.")
+    return tuple(said)
+
+
+def trait(found: Trait) -> str:
+    """Return what failures share, with the strength of the evidence."""
+    what = " with ".join(_condition(condition) for condition in found.conditions)
+    having = _of(found.failed, found.failures, "failure")
+    lacking = (
+        f"none of the {found.successes} successes has"
+        if found.succeeded == 0 and found.successes > 1
+        else f"{found.succeeded} of {_count(found.successes, 'success')} have"
+        if found.successes > 1
+        else "the one success has not"
+        if found.succeeded == 0
+        else "so has the one success"
+    )
+    chance = f"p = {found.p_value:.2g}" if found.p_value >= 0.0001 else "p < 0.0001"
+    weight = (
+        f"{chance}, exact test"
+        if found.proved
+        else f"{chance}, exact test: a suspicion, not a proof, with so few cases"
+    )
+    return f"{what}: {having}, {lacking} it ({weight})."
+
+
+def advice(group: FailureGroup) -> str:
+    """Return what to try; empty where nobody knows."""
+    if group.advice:
+        return "; ".join(group.advice)
+    return _SLO_ADVICE if group.kind == "slo" and group.traits else ""
+
+
+def effect(found: Effect) -> str:
+    """Return an effect: "`disable-radix-cache` true instead of false: E2E P90 +41 % [+29, +55]"."""
+    change = (
+        f"{found.change * 100:+.0f} %" if found.size >= 0.0995 else f"{found.change * 100:+.1f} %"
+    )
+    ends = f"[{_points(found.low)}, {_points(found.high)}]"
+    basis = (
+        f"{found.pairs} fresh pair{'s' * (found.pairs != 1)}"
+        if found.basis == "fresh"
+        else "from the model"
+    )
+    doubt = "" if found.proved else "; no effect proved"
+    other = "left out" if found.other is None else spell(found.other)
+    value = "leaving it out" if found.value is None else spell(found.value)
+    title = figures.metric_title(found.metric)
+    return f"`{found.flag}` {other} instead of {value}: {title} {change} {ends}, {basis}{doubt}"
+
+
+def interaction(found: Interaction) -> str:
+    """Return how two flags depend on each other."""
+    first, second = found.flags
+    one, other = found.others
+    title = figures.metric_title(found.metric)
+    return (
+        f"{setting(first, one)} together with {setting(second, other)}: {title} "
+        f"{found.together * 100:+.0f} %; alone they make {found.alone[0] * 100:+.0f} % and "
+        f"{found.alone[1] * 100:+.0f} %"
+    )
+
+
+def inseparable(flags: Sequence[str]) -> str:
+    """Return that some flags cannot be told apart."""
+    return (
+        f"{_and([f'`{flag}`' for flag in flags])} always changed together: which of them did "
+        "something cannot be told."
+    )
+
+
+def caution(found: Caution) -> str:
+    """Return something to know before trusting the figures."""
+    about = "" if found.experiment is None else f"experiment {found.experiment}: "
+    return f"{about}{found.text}"
+
+
+def gib(count: int) -> str:
+    """Write a number of bytes: 23.4 GiB."""
+    return f"{figures.number(count / 2**30)} GiB"
+
+
+def _condition(condition: Condition) -> str:
+    if condition.relation == "=":
+        return setting(condition.flag, condition.value)
+    return f"`{condition.flag}` {condition.relation} {spell(condition.value)}"
+
+
+def _figure(metric: str, value: float) -> str:
+    match metric:
+        case "gpus":
+            return f"{value:.0f} GPU{'s' * (value != 1)}"
+        case "start_seconds":
+            return figures.duration(value)
+        case "energy_per_token":
+            return f"{figures.number(value)} J/token"
+        case "cost_per_million_tokens":
+            return f"{figures.number(value)} a million tokens"
+    return figures.metric(metric, value)
+
+
+def _points(share: float) -> str:
+    """Write an end of an interval in percent, without the sign of percent: +29, −1.3."""
+    percent = share * 100
+    return f"{percent:+.0f}" if abs(percent) >= 9.95 else f"{percent:+.1f}"
+
+
+def _of(count: int, total: int, noun: str) -> str:
+    if total == 1:
+        return f"the one {noun} has it"
+    return (
+        f"all {total} {noun}s have it" if count == total else f"{count} of {total} {noun}s have it"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}es"
+
+
+def _and(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _or_none(value: float | None, write: Callable[[float], str]) -> str | None:
+    return None if value is None else write(value)
