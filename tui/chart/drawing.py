@@ -12,7 +12,7 @@ from typing import Literal
 
 from textual_plotext import Plot
 
-from tui.chart.scale import ticks
+from core.report.scale import ticks
 from tui.chart.spec import Axis, Bar, Chart, Curve, Point, SloLine
 from tui.spans import Line, Span, cells, crop, fit, from_cells, joined, line
 

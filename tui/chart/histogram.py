@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from core.report import figures
-from tui.chart.quantities import Quantity
-from tui.chart.scale import scale, slo_label, unit
+from core.report.quantities import Quantity
+from core.report.scale import scale, slo_label, unit
 from tui.chart.spec import Axis, Bar, Chart, SloLine
 
 

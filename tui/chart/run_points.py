@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from core.events import Experiment, Outcome, Phase, SubRound
+from core.report.quantities import LATENCIES, MEASURED, PARAMETER
 from core.store import Viewer
 from core.task import Configuration
-from tui.chart.quantities import LATENCIES, MEASURED, PARAMETER
 from tui.follower import Partial
 
 _PAGE = 200

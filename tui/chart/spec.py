@@ -12,9 +12,9 @@ from typing import Literal, TypeAlias
 
 from core.events import Outcome
 from core.report.characters import BEST
-from tui.chart.quantities import PARAMETER, Better, Quantity, quantity
+from core.report.quantities import PARAMETER, Better, Quantity, quantity
+from core.report.scale import Scale, Unit, axis_title, scale, slo_label, unit, written
 from tui.chart.run_points import ExperimentPoint, LevelPoint
-from tui.chart.scale import Scale, Unit, axis_title, scale, slo_label, unit, written
 
 Of: TypeAlias = Literal["experiments", "levels"]
 """What one point is."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tui.chart.scale import Scale, ticks
+from core.report.scale import Scale, ticks
 from tui.spans import Line, Span, between, crop, fit, from_cells, line
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"

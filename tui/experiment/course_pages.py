@@ -5,10 +5,10 @@ from typing import Literal, TypeAlias, get_args
 
 from core.events import GpuUse, SubRound
 from core.report import figures
+from core.report.scale import slo_label
 from core.task import STATISTICS
 from tui.chart.drawing import draw
 from tui.chart.histogram import histogram
-from tui.chart.scale import slo_label
 from tui.chart.strips import Strip, draw_strips
 from tui.experiment.answer import ExperimentAnswer
 from tui.experiment.levels_page import no_levels

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from core.events import Distribution, SubRound
 from core.report import figures
 from core.report.characters import BROKEN, HELD, NOTHING, one_line
+from core.report.quantities import quantity
+from core.report.scale import written
 from core.task import Statistic
-from tui.chart.quantities import quantity
-from tui.chart.scale import written
 from tui.experiment.answer import ExperimentAnswer
 from tui.spans import EMPTY, Line, Span, fit, joined, length, line, restyle, wrap
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.report import figures
-from tui.chart.quantities import Quantity
+from core.report.quantities import Quantity
 
 _MARGIN = 0.05
 """Share of the range that is left free at both ends."""
