@@ -54,7 +54,7 @@ class Runner:
         self._store = store
         self._listeners = listeners
         self._space = space_of(self._task, engine)
-        self._strategy: Strategy = choose(self._task.optimization, self._space)
+        self._strategy: Strategy = choose(self._task.optimization, self._space, self._task.slo)
 
     async def run(self) -> RunEnded:
         """Run the task to its end and return how it ended.

@@ -10,6 +10,7 @@ valid.
 from dataclasses import dataclass
 from functools import cached_property
 from math import log
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from core.search.space import Space, same
 from core.task import Choices, FlagValue, Range, finite_values
 
-Array = npt.NDArray[np.float64]
+Array: TypeAlias = npt.NDArray[np.float64]
 
 RESOLUTION = 33
 """Places at which a range with more values than this is searched."""
@@ -26,11 +27,13 @@ _BESIDE = 0.5**0.5
 """How far off the line a value that is no number stands: two of them are 1 apart."""
 
 
-class _Absent:
+class Absent:
     """Stands for the parameter in configurations in which it takes no part."""
 
 
-ABSENT = _Absent()
+ABSENT = Absent()
+
+Value: TypeAlias = "FlagValue | Absent"
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,13 @@ class Axis:
         """The coordinates of every value, one a row; the last row is that of no part at all."""
         return np.array([self.coordinates(value) for value in (*self.values, ABSENT)])
 
-    def squared_distances(self, value: FlagValue | _Absent) -> Array:
+    def squared_distances(self, value: Value) -> Array:
         """Return the squared distance of `value` to every row of the table."""
         difference = self.table - self.coordinates(value)
         squared: Array = (difference * difference).sum(axis=1)
         return squared
 
-    def coordinates(self, value: FlagValue | _Absent) -> Array:
+    def coordinates(self, value: Value) -> Array:
         """Return the place of a value, whether or not it is one of the values to choose among."""
         if value is None:
             value = self.default
@@ -78,7 +81,7 @@ class Axis:
     def _categories(self) -> tuple[FlagValue, ...]:
         return tuple(v for v in self.values if not is_number(v) and v is not None)
 
-    def _position(self, value: FlagValue | _Absent) -> float | None:
+    def _position(self, value: Value) -> float | None:
         if not is_number(value) or not len(self._numbers):
             return None
         number = float(value)  # type: ignore[arg-type]
@@ -92,7 +95,7 @@ class Axis:
         ranks = np.linspace(0.0, 1.0, len(self._numbers))
         return float(np.interp(number, self._numbers, ranks))
 
-    def _category(self, value: FlagValue | _Absent) -> int:
+    def _category(self, value: Value) -> int:
         for place, known in enumerate(self._categories):
             if same(known, value):
                 return place

@@ -11,20 +11,23 @@ Sources: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006
 Duvenaud et al., "Additive Gaussian Processes" (2011) for the sum.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtrs
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtri
 from scipy.optimize import Bounds, minimize
 
-Array = npt.NDArray[np.float64]
+Array: TypeAlias = npt.NDArray[np.float64]
+Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 
 JITTER = 1e-8
 _ROOT5 = 5.0**0.5
+
+_LEVELS_ALIKE = 0.9
+"""Correlation of load levels that is assumed until three experiments measured all of them."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,10 @@ class Kernel:
         return cls(np.exp(vector[:-3]), float(np.exp(signal)), float(np.exp(noise)), float(share))
 
 
-def matern(squared: Array) -> Array:
+def matern(squared: Floats) -> Floats:
     """Return the Matérn-5/2 correlation at squared distances."""
     root = _ROOT5 * np.sqrt(squared)
-    correlation: Array = (1.0 + root + root * root / 3.0) * np.exp(-root)
+    correlation: Floats = (1.0 + root + root * root / 3.0) * np.exp(-root)
     return correlation
 
 
@@ -203,18 +206,18 @@ class Process:
         self._outputs = targets.shape[1]
         self._groups = groups_of(targets)
         covariance = self.covariance(squared)
-        self._factors: list[Array] = []
+        self._inverses: list[Array] = []
         self._weighted: list[Array] = []
         for group in self._groups:
-            part = covariance[np.ix_(group.points, group.points)]
+            part = covariance[group.square]
             part[np.diag_indices_from(part)] += kernel.noise + JITTER
             factor, _ = dpotrf(part, lower=1)
-            self._factors.append(factor)
+            inverse, _ = dtrtri(factor, lower=1)
+            self._inverses.append(inverse)
             observed = targets[np.ix_(group.points, group.outputs)]
-            half, _ = dtrtrs(factor, observed, lower=1)
-            self._weighted.append(dtrtrs(factor, half, lower=1, trans=1)[0])
+            self._weighted.append(inverse.T @ (inverse @ observed))
 
-    def covariance(self, squared: Array) -> Array:
+    def covariance(self, squared: Floats) -> Floats:
         """Return the covariance at squared distances by parameter, (parameters, …)."""
         kernel = self.kernel
         scaled = kernel.weights.reshape(-1, *[1] * (squared.ndim - 1)) * squared
@@ -222,25 +225,55 @@ class Process:
         joint = matern(scaled.sum(axis=0))
         return self.mix(alone, joint)
 
-    def mix(self, alone: Array, joint: Array) -> Array:
+    def mix(self, alone: Floats, joint: Floats) -> Floats:
         """Return the covariance of the two parts' correlations."""
         share = self.kernel.additive
-        covariance: Array = self.kernel.signal * (share * alone + (1.0 - share) * joint)
+        covariance: Floats = self.kernel.signal * (share * alone + (1.0 - share) * joint)
         return covariance
 
-    def predict(self, cross: Array) -> tuple[Array, Array]:
-        """Return mean and variance, (points, outputs), from covariances (points, observed)."""
-        mean = np.zeros((len(cross), self._outputs))
-        variance = np.full((len(cross), self._outputs), self.kernel.signal)
-        for group, factor, weighted in zip(
-            self._groups, self._factors, self._weighted, strict=True
+    def predict(self, cross: Floats) -> tuple[Floats, Floats]:
+        """Return mean and variance, (points, outputs), from covariances (points, observed).
+
+        As exact as `cross` is: in single precision where that is.
+        """
+        mean = np.zeros((len(cross), self._outputs), dtype=cross.dtype)
+        variance = np.full_like(mean, self.kernel.signal)
+        for group, inverse, weighted in zip(
+            self._groups, self._inverses, self._weighted, strict=True
         ):
-            known = cross[:, group.points]
-            mean[:, group.outputs] = known @ weighted
-            half, _ = dtrtrs(factor, known.T, lower=1)
-            left = self.kernel.signal - (half * half).sum(axis=0)
-            variance[:, group.outputs] = np.maximum(left, 1e-12)[:, None]
+            whole = len(group.points) == cross.shape[1]
+            known = cross if whole else cross[:, group.points]
+            mean[:, group.outputs] = known @ weighted.astype(cross.dtype)
+            half = known @ inverse.T.astype(cross.dtype)
+            left = self.kernel.signal - np.einsum("ij,ij->i", half, half)
+            variance[:, group.outputs] = np.maximum(left, 1e-6 * self.kernel.signal)[:, None]
         return mean, variance
+
+    def joint(self, cross: Array, covariance: Array) -> tuple[Array, Array]:
+        """Return mean and covariance of points, of the first output alone.
+
+        Args:
+            cross: covariances with the observed points, (points, observed).
+            covariance: prior covariances of the points, (points, points).
+        """
+        group = next(group for group in self._groups if 0 in group.outputs)
+        place = self._groups.index(group)
+        half = cross[:, group.points] @ self._inverses[place].T
+        column = list(group.outputs).index(0)
+        mean: Array = cross[:, group.points] @ self._weighted[place][:, column]
+        return mean, covariance - half @ half.T
+
+
+def correlation_of(targets: Array) -> Array:
+    """Return how outputs go together, (outputs, outputs), from points where all were observed."""
+    count = targets.shape[1]
+    whole = targets[~np.isnan(targets).any(axis=1)]
+    if len(whole) < 3 or count == 1:
+        return np.full((count, count), _LEVELS_ALIKE) + (1.0 - _LEVELS_ALIKE) * np.eye(count)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation: Array = np.asarray(np.nan_to_num(np.corrcoef(whole.T)))
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
 
 
 def level_similarity(targets: Array) -> float:
@@ -248,14 +281,7 @@ def level_similarity(targets: Array) -> float:
 
     The participation ratio of the eigenvalues of their correlation.
     """
-    whole = targets[~np.isnan(targets).any(axis=1)]
-    count = targets.shape[1]
-    if count == 1 or len(whole) < 3:
-        return 1.0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        correlation: Array = np.asarray(np.nan_to_num(np.corrcoef(whole.T)))
-    np.fill_diagonal(correlation, 1.0)
-    return float(count / (correlation**2).sum())
+    return float(targets.shape[1] / (correlation_of(targets) ** 2).sum())
 
 
 def standardise(targets: Array, limit: float = 4.0) -> tuple[Array, Array, Array]:
@@ -271,8 +297,3 @@ def standardise(targets: Array, limit: float = 4.0) -> tuple[Array, Array, Array
     scale = np.nanstd(clipped, axis=0)
     scale = np.where(scale > 1e-9, scale, 1.0)
     return (clipped - shift) / scale, shift, scale
-
-
-def stack(parts: Sequence[Array]) -> Array:
-    """Return the parts below one another."""
-    return np.concatenate(list(parts), axis=0)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from core.search.axes import Axis, axes_of
+from core.search.axes import Axis, Value, axes_of
 from core.search.space import Space, same
 from core.task import Configuration, FlagValue
 
@@ -112,6 +112,6 @@ class Points:
         return active
 
 
-def place_of(values: Sequence[FlagValue], value: FlagValue) -> int | None:
+def place_of(values: Sequence[FlagValue], value: Value) -> int | None:
     """Return where `value` stands among `values`, by type as well; None where it does not."""
     return next((place for place, known in enumerate(values) if same(known, value)), None)

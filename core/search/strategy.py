@@ -12,6 +12,9 @@ class Proposal(Frozen):
     configuration: Configuration
     reason: str
     """Why this one, in a phrase."""
+    promise: float | None = None
+    """Improvement of the objective to expect of it, failures and broken SLOs counted as none, as a
+    share of the best so far. None: not known, or nothing to improve on."""
 
 
 class Strategy(Protocol):
@@ -20,7 +23,7 @@ class Strategy(Protocol):
     def ask(self) -> Proposal | None:
         """Return the next configuration to try, or None when none is left.
 
-        What was asked for but not yet told is not proposed again.
+        What was asked for but not yet told is not proposed again, and may be any number.
         """
         ...
 

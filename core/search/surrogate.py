@@ -6,26 +6,35 @@ verdict's own formulas, so that the model improves what the report will judge.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import log_ndtr
 
-from core.search.axes import Axis
+from core.search.axes import Array, Axis, Value
 from core.search.gaussian_process import (
-    Array,
     Fit,
+    Floats,
     Kernel,
     Prior,
     Process,
+    correlation_of,
     level_similarity,
     matern,
     standardise,
 )
+from core.search.observations import Observations
 from core.search.points import Rows
 
-CRASH_PRIOR = Prior(length=(-0.3, 0.7), signal=(0.0, 0.5), noise=(-3.0, 1.0), additive=(-1.0, 1.5))
+METRIC_PRIOR = Prior()
+LABEL_PRIOR = Prior(length=(-0.3, 0.7), signal=(0.0, 0.5), noise=(-3.0, 1.0), additive=(-1.0, 1.5))
+_EVERY_TIME = 20
+_EVERY = 3
+"""From so many experiments on, kernels are fitted anew after every third."""
+
 _OPTIMISM = 0.4
-"""Mean of the crash process far from any experiment, where 1 is served and −1 crashed."""
+"""Mean of a process of labels far from any experiment, where 1 is served and −1 crashed."""
 
 
 class Encoding:
@@ -33,35 +42,47 @@ class Encoding:
 
     def __init__(self, axes: Sequence[Axis], rows: Rows) -> None:
         self.axes = axes
+        self.rows = rows
         sizes = [len(axis.table) for axis in axes]
         ends = np.cumsum([0, *sizes])
         self.parameter = np.repeat(np.arange(len(axes)), sizes)
         """Which parameter each column belongs to."""
-        self.one_hot = np.zeros((len(rows), ends[-1]))
+        self.one_hot = np.zeros((len(rows), ends[-1]), dtype=np.float32)
         for number, size in enumerate(sizes):
             columns = ends[number] + rows[:, number] % size
             self.one_hot[np.arange(len(rows)), columns] = 1.0
+
+    def part(self, chosen: npt.NDArray[np.intp]) -> "Encoding":
+        """Return some of the rows, in that order."""
+        return Encoding(self.axes, self.rows[chosen])
 
 
 class Told:
     """Configurations as coordinates: their distances to one another and to every value."""
 
-    def __init__(self, axes: Sequence[Axis], values: Sequence[Sequence[object]]) -> None:
-        """Take configurations in, each as its axes' values."""
+    def __init__(self, axes: Sequence[Axis], places: Sequence[Sequence[Value]]) -> None:
+        """Take configurations in, each as its values by axis."""
         self._axes = axes
-        self.coordinates = [
-            np.array([axis.coordinates(row[number]) for row in values])  # type: ignore[arg-type]
+        self._coordinates = [
+            np.array([axis.coordinates(row[number]) for row in places])
             for number, axis in enumerate(axes)
         ]
-        self.squared = np.array([_squared(places, places) for places in self.coordinates])
+        self.squared = np.array([_squared(given, given) for given in self._coordinates])
         """(parameters, told, told)"""
         self.to_values = np.vstack(
             [
-                _squared(axis.table, places)
-                for axis, places in zip(axes, self.coordinates, strict=True)
+                _squared(axis.table, given)
+                for axis, given in zip(axes, self._coordinates, strict=True)
             ]
         )
         """(values of all axes, told)"""
+
+    def __len__(self) -> int:
+        return int(self.squared.shape[1])
+
+    def first(self, count: int) -> Array:
+        """Return the squared distances of the first so many, (parameters, count, count)."""
+        return self.squared[:, :count, :count]
 
 
 def _squared(left: Array, right: Array) -> Array:
@@ -70,31 +91,151 @@ def _squared(left: Array, right: Array) -> Array:
     return squared
 
 
+@dataclass(frozen=True)
+class Belief:
+    """What is believed of one metric at some candidates: normal on the log scale."""
+
+    mean: Floats
+    """(candidates, levels)"""
+    deviation: Floats
+    """(candidates, levels)"""
+    correlation: Array
+    """Of the levels' errors, (levels, levels)."""
+
+    def part(self, chosen: npt.NDArray[np.intp]) -> "Belief":
+        """Return what is believed of some of the candidates."""
+        return Belief(self.mean[chosen], self.deviation[chosen], self.correlation)
+
+
 class Model:
-    """One process with its standardisation."""
+    """One process with its standardisation, conditioned on what was told and what is pending."""
+
+    def __init__(self, told: Told, targets: "Targets", kernel: Kernel) -> None:
+        """Condition on the targets; what is told beyond them is pending.
+
+        A pending point counts as measured at what the model expects of it (the kriging believer),
+        so that the next ask looks elsewhere. Source: Ginsbourger et al., "Kriging is well-suited to
+        parallelize optimization" (2010).
+        """
+        self.kernel = kernel
+        self.told = told
+        self._targets = targets
+        count = len(targets.standard)
+        process = Process(kernel, told.first(count), targets.standard)
+        if len(told) > count:
+            cross = process.covariance(told.squared[:, count:, :count])
+            believed, _ = process.predict(cross)
+            process = Process(kernel, told.squared, np.vstack([targets.standard, believed]))
+        self.process = process
+
+    def believe(self, encoding: Encoding) -> Belief:
+        """Return what is believed of candidates, in the targets' units."""
+        return self._belief(self._cross(encoding))
+
+    def _belief(self, cross: Floats) -> Belief:
+        mean, variance = self.process.predict(cross)
+        shift, scale = (
+            part.astype(mean.dtype) for part in (self._targets.shift, self._targets.scale)
+        )
+        return Belief(shift + scale * mean, scale * np.sqrt(variance), self._targets.correlation)
+
+    def believe_told(self) -> Belief:
+        """Return what is believed of what was told, and is pending: measurements without noise."""
+        return self._belief(self.process.covariance(self.told.squared))
+
+    def _cross(self, encoding: Encoding) -> Floats:
+        weights = self.kernel.weights[encoding.parameter][:, None]
+        scaled = (weights * self.told.to_values).astype(np.float32)
+        joint = matern(np.maximum(encoding.one_hot @ scaled, 0.0))
+        alone = encoding.one_hot @ (matern(scaled) / len(encoding.axes))
+        return self.process.mix(alone, joint)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a process learns from: standardised outputs, (told, outputs), NaN where not observed."""
+
+    standard: Array
+    shift: Array
+    scale: Array
+    correlation: Array
+
+    @classmethod
+    def of(cls, figures: Array) -> "Targets":
+        """Standardise figures on the log scale."""
+        standard, shift, scale = standardise(figures)
+        return cls(standard, shift, scale, correlation_of(standard))
+
+    @classmethod
+    def labels(cls, labels: Array) -> "Targets":
+        """Take labels of 1 and −1 as they are, seen from the optimism of the unknown."""
+        one = np.ones(1)
+        return cls(labels[:, None] - _OPTIMISM, _OPTIMISM * one, one, np.ones((1, 1)))
+
+
+def fit(squared: Array, targets: Array, prior: Prior) -> Kernel:
+    """Return the kernel that suits standardised targets best."""
+    return Fit(squared, targets, prior, level_similarity(targets)).best()
+
+
+class Surrogate:
+    """Models of every metric and of what fails."""
 
     def __init__(
-        self, told: Told, targets: Array, prior: Prior, kernel: Kernel | None = None
+        self,
+        observations: Observations,
+        pending: Sequence[Sequence[Value]],
+        kernels: "Kernels",
     ) -> None:
-        self.targets, self.shift, self.scale = standardise(targets)
-        if kernel is None:
-            tempering = level_similarity(self.targets)
-            kernel = Fit(told.squared, self.targets, prior, tempering).best()
-        self.kernel = kernel
-        self._told = told
-        self.process = Process(kernel, told.squared, self.targets)
+        told = Told(observations.axes, [*observations.places, *pending])
+        self.observations = observations
+        self.metrics: dict[str, Model] = {}
+        for metric, figures in observations.figures.items():
+            targets = Targets.of(figures)
+            kernel = kernels.of(metric, told, targets.standard, METRIC_PRIOR)
+            self.metrics[metric] = Model(told, targets, kernel)
+        self._labels: list[Model] = []
+        labels = [observations.served]
+        if not observations.by_level:
+            labels.append(observations.held)
+        for number, label in enumerate(labels):
+            if (label < 0).any():
+                targets = Targets.labels(label)
+                kernel = kernels.of(f"label {number}", told, targets.standard, LABEL_PRIOR)
+                self._labels.append(Model(told, targets, kernel))
 
-    def predict(
-        self, encoding: Encoding, rows: npt.NDArray[np.intp] | slice
-    ) -> tuple[Array, Array]:
-        """Return mean and variance of candidates, (candidates, outputs), in the targets' units."""
-        mean, variance = self.process.predict(self._cross(encoding, rows))
-        return self.shift + self.scale * mean, self.scale**2 * variance
+    def beliefs(self, encoding: Encoding) -> dict[str, Belief]:
+        """Return what is believed of every metric at candidates."""
+        return {metric: model.believe(encoding) for metric, model in self.metrics.items()}
 
-    def _cross(self, encoding: Encoding, rows: npt.NDArray[np.intp] | slice) -> Array:
-        weights = self.kernel.weights[encoding.parameter][:, None]
-        scaled = weights * self._told.to_values
-        one_hot = encoding.one_hot[rows]
-        joint = matern(np.maximum(one_hot @ scaled, 0.0))
-        alone = one_hot @ (matern(scaled) / len(encoding.axes))
-        return self.process.mix(alone, joint)
+    def survival(self, encoding: Encoding) -> Floats:
+        """Return the log-probability that a candidate does not fail, (candidates,)."""
+        total = np.zeros(len(encoding.rows), dtype=np.float32)
+        for model in self._labels:
+            belief = model.believe(encoding)
+            spread = np.hypot(belief.deviation, np.sqrt(model.kernel.noise))
+            total += log_ndtr(belief.mean / spread)[:, 0]
+        return total
+
+
+class Kernels:
+    """Kernels fitted to the first so many experiments told, kept until there are enough more.
+
+    Which experiments a kernel was fitted to follows from their count alone, so that a resumed
+    search has the same kernels.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, int], Kernel] = {}
+
+    def of(self, name: str, told: Told, standard: Array, prior: Prior) -> Kernel:
+        """Return the kernel for targets of this name."""
+        count = self._fitted(len(standard))
+        if (name, count) not in self._kept:
+            self._kept[name, count] = fit(told.first(count), standard[:count], prior)
+        return self._kept[name, count]
+
+    @staticmethod
+    def _fitted(count: int) -> int:
+        """Return how many of `count` experiments a kernel is fitted to."""
+        return count if count < _EVERY_TIME else count - count % _EVERY

@@ -22,13 +22,13 @@ Objective: TypeAlias = Literal[
 
 MergeRule: TypeAlias = Literal["union", "intersection", "last_wins"]
 
-StrategyName: TypeAlias = Literal["auto", "grid_search", "random", "bayesian"]
+StrategyName: TypeAlias = Literal["auto", "grid_search", "random", "bayesian", "tpe"]
 
 _SAMPLING_NUMBERS = {
     "temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
 }  # fmt: skip
 
-_STRATEGY_SYNONYMS = {"grid": "grid_search", "random_search": "random", "tpe": "bayesian"}
+_STRATEGY_SYNONYMS = {"grid": "grid_search", "random_search": "random"}
 
 
 def _one_or_many(raw: Any) -> Any:

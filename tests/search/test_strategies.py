@@ -12,7 +12,7 @@ from core.search import Proposal, Space, Strategy, choose
 from core.task import Choices, Configuration, Optimization, Range
 from tests.builders import experiment, verdict
 
-NAMES = ["grid_search", "random", "bayesian"]
+NAMES = ["grid_search", "random", "bayesian", "tpe"]
 PARAMETERS = {
     "tp-size": Choices(values=(1, 2, 4)),
     "page-size": Choices(values=(1, 16, 64)),
@@ -150,7 +150,8 @@ def test_auto_measures_everything_that_fits_the_budget() -> None:
     assert type(whole) is not type(model)
 
 
-def test_tpe_learns() -> None:
+@pytest.mark.parametrize("name", ["bayesian", "tpe"])
+def test_a_model_learns(name: str) -> None:
     """It finds the good corner of a space of 4,096 points more often than chance would."""
     axis = Choices(values=tuple(range(8)))
     parameters = dict.fromkeys("abcd", axis)
@@ -168,7 +169,7 @@ def test_tpe_learns() -> None:
             searching.tell(experiment(number, proposal.configuration, judged=judged))
         return lowest
 
-    wins = sum(best_of("bayesian", seed) < best_of("random", seed) for seed in range(7))
+    wins = sum(best_of(name, seed) < best_of("random", seed) for seed in range(7))
     assert wins >= 5
 
 

@@ -1,0 +1,30 @@
+"""Why a configuration is proposed, in words."""
+
+from core.search.aim import Aim
+
+
+def promising(aim: Aim, value: float, odds: float) -> str:
+    """Return what the model expects: `most promising: expected 6,900 tok/s/GPU, 83 % sure …`."""
+    expected = f"most promising: expected {objective_text(aim, value)}"
+    if not any(target.hard_fail for target in aim.slo.targets().values()):
+        return expected
+    return f"{expected}, {percent(odds)} sure to hold the SLOs"
+
+
+def worth_a_try(odds: float) -> str:
+    """Return why this one, while nothing holds the SLOs."""
+    return f"likeliest to hold the SLOs: {percent(odds)} sure"
+
+
+def percent(share: float) -> str:
+    """Return a probability: `83 %`, `under 1 %`, `over 99 %`."""
+    if share < 0.01:
+        return "under 1 %"
+    return "over 99 %" if share > 0.99 else f"{share:.0%}".replace("%", " %")
+
+
+def objective_text(aim: Aim, value: float) -> str:
+    """Return an objective's value with its unit."""
+    if aim.objective == "maximize_throughput":
+        return f"{value:,.0f} tok/s/GPU"
+    return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.1f} ms"
