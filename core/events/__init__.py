@@ -1,5 +1,12 @@
 """What is said of a run: the typed events and results that every room speaks in. Pure."""
 
+from core.events.confirmations import (
+    Confirmation,
+    ConfirmationStatus,
+    Contender,
+    FlagEffect,
+    Gain,
+)
 from core.events.experiments import Experiment, Failure, FailureKind, Origin, Outcome, Phase
 from core.events.host import GpuDescription, HostDescription, ModelFiles
 from core.events.measures import (
@@ -16,6 +23,7 @@ from core.events.occurrences import (
     Event,
     ExperimentJudged,
     ExperimentQueued,
+    FlagReverted,
     HostDescribed,
     LevelMeasured,
     LevelProgress,
@@ -25,6 +33,7 @@ from core.events.occurrences import (
     RunEnded,
     SearchAdvanced,
     ServerLaunched,
+    WinnerConfirmed,
     decode,
     encode,
 )
@@ -35,6 +44,9 @@ from core.events.verdicts import SloVerdict, Verdict
 __all__ = [
     "ClientFloor",
     "ClientHealth",
+    "Confirmation",
+    "ConfirmationStatus",
+    "Contender",
     "Distribution",
     "Event",
     "Experiment",
@@ -42,6 +54,9 @@ __all__ = [
     "ExperimentQueued",
     "Failure",
     "FailureKind",
+    "FlagEffect",
+    "FlagReverted",
+    "Gain",
     "GpuDescription",
     "GpuUse",
     "HostDescribed",
@@ -66,6 +81,7 @@ __all__ = [
     "SubRound",
     "TimeSeries",
     "Verdict",
+    "WinnerConfirmed",
     "decode",
     "encode",
 ]

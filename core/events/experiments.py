@@ -68,7 +68,16 @@ class Failure(Frozen):
     """Whether the same may well go right the next time."""
 
 
-Origin: TypeAlias = Literal["baseline", "search", "confirmation"]
+Origin: TypeAlias = Literal["baseline", "search", "repeat", "confirmation", "soak", "revert"]
+"""Why an experiment was made:
+
+baseline      the engine's defaults, first of all
+search        the strategy chose it
+repeat        the defaults again, in the course of the run: noise and drift
+confirmation  a contender, or the defaults, measured anew in turns at the end
+soak          the winner, for long, at the load of the SLOs
+revert        the winner with one flag set back
+"""
 
 
 class Experiment(Frozen):
@@ -78,7 +87,7 @@ class Experiment(Frozen):
     configuration: Configuration
     origin: Origin
     reason: str = ""
-    """Why the search chose it."""
+    """Why it was made, in a phrase."""
     argv: tuple[str, ...] = ()
     """The exact command line, secrets masked; empty until it is launched."""
     gpus: tuple[str, ...] = ()

@@ -11,6 +11,8 @@ RunBegan
     ExperimentJudged                   the result; committed before anything is torn down
     PhaseBegan stopping · done
   SearchAdvanced                       best so far, what is left, how long it will take
+  WinnerConfirmed                      what fresh launches proved of the best
+  FlagReverted                         what one flag of the winner brings
   Notice                               anything else worth a line
 RunEnded
 """
@@ -19,6 +21,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
+from core.events.confirmations import Confirmation, FlagEffect
 from core.events.experiments import Failure, Origin, Outcome, Phase
 from core.events.host import HostDescription
 from core.events.measures import SubRound
@@ -59,7 +62,7 @@ class HostDescribed(Occurrence):
 
 
 class ExperimentQueued(Occurrence):
-    """The search chose a configuration."""
+    """A configuration is to be measured."""
 
     type: Literal["experiment_queued"] = "experiment_queued"
     experiment: int
@@ -149,6 +152,28 @@ class SearchAdvanced(Occurrence):
     """Most experiments still to come."""
     eta: float | None
     """Seconds until the run is over, if it goes on as so far."""
+    eta_basis: str = ""
+    """What that is reckoned from, in a phrase."""
+    next: str = ""
+    """What comes next, and why."""
+    noise: float | None = None
+    """Standard deviation of one measurement as a share of it, from repeats. None: none yet."""
+    drift: float | None = None
+    """Change of the defaults' figure from their first to their last measurement, as a share."""
+
+
+class WinnerConfirmed(Occurrence):
+    """Fresh launches have decided, or could not be made."""
+
+    type: Literal["winner_confirmed"] = "winner_confirmed"
+    confirmation: Confirmation
+
+
+class FlagReverted(Occurrence):
+    """Fresh launches without one flag of the winner are measured."""
+
+    type: Literal["flag_reverted"] = "flag_reverted"
+    effect: FlagEffect
 
 
 class RunEnded(Occurrence):
@@ -171,6 +196,8 @@ Event: TypeAlias = Annotated[
     | ExperimentJudged
     | Notice
     | SearchAdvanced
+    | WinnerConfirmed
+    | FlagReverted
     | RunEnded,
     Field(discriminator="type"),
 ]

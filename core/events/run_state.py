@@ -4,12 +4,14 @@ The one place where the state of an experiment changes. The store keeps its rows
 that reads the events arrives at the same state, live or years later.
 """
 
+from core.events.confirmations import Confirmation, FlagEffect
 from core.events.experiments import Experiment, Phase
 from core.events.host import HostDescription
 from core.events.occurrences import (
     Event,
     ExperimentJudged,
     ExperimentQueued,
+    FlagReverted,
     HostDescribed,
     LevelMeasured,
     LevelProgress,
@@ -19,6 +21,7 @@ from core.events.occurrences import (
     RunEnded,
     SearchAdvanced,
     ServerLaunched,
+    WinnerConfirmed,
 )
 
 _ORDER = list(Phase)
@@ -35,6 +38,10 @@ class RunState:
         self.search: SearchAdvanced | None = None
         self.progress: LevelProgress | None = None
         self.experiments: dict[int, Experiment] = {}
+        self.confirmation: Confirmation | None = None
+        """What fresh launches proved; None until they were made or given up."""
+        self.effects: dict[str, FlagEffect] = {}
+        """What single flags of the winner were measured to bring, by flag."""
 
     @property
     def best(self) -> Experiment | None:
@@ -63,6 +70,12 @@ class RunState:
                 return None
             case LevelProgress():
                 self.progress = event
+                return None
+            case WinnerConfirmed():
+                self.confirmation = event.confirmation
+                return None
+            case FlagReverted():
+                self.effects = {**self.effects, event.effect.flag: event.effect}
                 return None
             case ExperimentQueued():
                 if event.experiment in self.experiments:

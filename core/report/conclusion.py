@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from core.events import Experiment, Outcome, RunState
+from core.events import Confirmation, Contender, Experiment, Gain, Outcome, RunState
 from core.report import figures
 from core.store import StoredTask
 from core.verdict import gain, rank_key
 from core.verdict.failures import varied_flags
 
 INDISTINCT = 0.03
-"""Gains up to this share are called none: they would have to be confirmed first. Repetitions of one
+"""Gains up to this share that no fresh launches confirmed are called none. Repetitions of one
 configuration vary by 1.1 % in the median and by 3.1 % at worst (coefficient of variation; trials of
 vLLM on one A100 that the SLO-Guard project recorded)."""
 
@@ -44,16 +44,36 @@ class Conclusion:
         return baseline_of(self.experiments)
 
     @property
+    def confirmation(self) -> Confirmation | None:
+        """What fresh launches proved of the winner; None while that is open."""
+        return self.state.confirmation
+
+    @property
+    def confirmed(self) -> Gain | None:
+        """The winner's gain over the defaults by fresh launches of both; None without enough."""
+        confirmation = self.confirmation
+        if confirmation is None or confirmation.status == "unconfirmed":
+            return None
+        return confirmation.chosen.gain if confirmation.chosen else None
+
+    @property
     def gain(self) -> float | None:
-        """How much better the winner's objective is than the baseline's, as a share of it."""
-        return gain_over(self.winner, self.baseline)
+        """How much better the winner's objective is than the baseline's, as a share of it.
+
+        By fresh launches where there were enough, else as the search saw it.
+        """
+        return self.confirmed.share if self.confirmed else gain_over(self.winner, self.baseline)
 
     @property
     def keep_defaults(self) -> bool:
         """Whether nothing is clearly better than defaults that keep the SLOs as well."""
         if self.winner is None or self.gain is None or self._defaults_fall_short:
             return False
-        return self.winner is self.baseline or self.gain <= INDISTINCT
+        if self.winner is self.baseline:
+            return True
+        if self.confirmed and self.confirmation:
+            return self.confirmation.status != "better"
+        return self.gain <= INDISTINCT
 
     @property
     def _defaults_fall_short(self) -> bool:
@@ -61,6 +81,8 @@ class Conclusion:
         winner, baseline = self.winner, self.baseline
         if winner is None or baseline is None or not (winner.verdict and baseline.verdict):
             return False
+        if self.confirmation is not None and self.confirmation.status == "alone":
+            return True
         return (
             not baseline.verdict.feasible or baseline.verdict.violation > winner.verdict.violation
         )
@@ -109,6 +131,8 @@ class Conclusion:
             why = outcome_in_words(baseline)
             return f"{subject} is the best: {_value(winner)}. The defaults have no figures: {why}."
         against = f"{_value(winner)} instead of {_value(baseline)}"
+        if self.confirmed and not self._defaults_fall_short:
+            return self._of_confirmed(winner, self.confirmed)
         if self._defaults_fall_short:
             holds = winner.verdict is not None and winner.verdict.violation == 0
             manner = "holds the SLOs, which" if holds else "comes closer to the SLOs, which"
@@ -120,6 +144,27 @@ class Conclusion:
                 "of measuring twice."
             )
         return f"{subject} is {figures.percentage(gain)} better than the defaults: {against}."
+
+    def _of_confirmed(self, winner: Experiment, gain: Gain) -> str:
+        confirmation = self.confirmation
+        assert confirmation is not None
+        subject = f"experiment {winner.number}"
+        against = (
+            f"{self._fresh(confirmation.chosen)} instead of {self._fresh(confirmation.defaults)}, "
+            f"{gain.repeats} fresh launches against {gain.control}"
+        )
+        low, high = (figures.percentage(end, signed=True) for end in (gain.low, gain.high))
+        if confirmation.status == "better":
+            return (
+                f"{subject.capitalize()} is {figures.percentage(gain.share)} better than the "
+                f"defaults ({low} to {high}): {against}."
+            )
+        less = "worse" if confirmation.status == "worse" else "not distinguishable from them"
+        return f"Keep the defaults: {subject} is {less} ({low} to {high}; {against})."
+
+    def _fresh(self, contender: Contender | None) -> str:
+        assert contender is not None
+        return figures.objective(self.task.task.optimization.objective, contender.value)
 
 
 def baseline_of(experiments: Iterable[Experiment]) -> Experiment | None:

@@ -1,10 +1,13 @@
 """What is happening, in words: one line for an event. Pure; the same line for every display."""
 
 from core.events import (
+    Confirmation,
     Event,
     Experiment,
     ExperimentJudged,
     ExperimentQueued,
+    FlagEffect,
+    FlagReverted,
     HostDescribed,
     LevelMeasured,
     LevelProgress,
@@ -18,10 +21,12 @@ from core.events import (
     SearchAdvanced,
     ServerLaunched,
     SubRound,
+    WinnerConfirmed,
 )
 from core.report import figures
 from core.report.characters import BEST, BROKEN, WARNING, one_line, outcome_symbol
 from core.report.conclusion import baseline_of, gain_over, outcome_in_words
+from core.task import spell
 
 
 def narrate(event: Event, state: RunState) -> str | None:
@@ -57,6 +62,10 @@ def narrate(event: Event, state: RunState) -> str | None:
             return notice(event)
         case SearchAdvanced():
             return f"{standing(state)}; {ahead(event)}"
+        case WinnerConfirmed():
+            return confirmed(event.confirmation)
+        case FlagReverted():
+            return reverted(event.effect)
         case RunEnded():
             return f"{event.state}: {one_line(event.reason)}"
 
@@ -76,6 +85,36 @@ def judged(experiment: Experiment) -> str:
     result, configuration = "; ".join(words), one_line(str(experiment.configuration))
     symbol = outcome_symbol(experiment)
     return f"{symbol} experiment {experiment.number}: {result} ({configuration})"
+
+
+def confirmed(confirmation: Confirmation) -> str:
+    """Return what fresh launches proved: `★ confirmed: experiment 8 gains +12.0 % (…)`."""
+    chosen, why = confirmation.chosen, one_line(confirmation.reason)
+    subject = "nothing" if confirmation.winner is None else f"experiment {confirmation.winner}"
+    if chosen is None or chosen.gain is None:
+        return f"{confirmation.status}: {subject}: {why}"
+    gain = chosen.gain
+    share, low, high = (
+        figures.percentage(end, signed=True) for end in (gain.share, gain.low, gain.high)
+    )
+    sign = f"{BEST} " if confirmation.status == "better" else ""
+    return (
+        f"{sign}{confirmation.status}: {subject} against the defaults {share} "
+        f"({low} to {high}; {why})"
+    )
+
+
+def reverted(effect: FlagEffect) -> str:
+    """Return what a flag brings: `quantization=fp8 brings +80.1 % (+78.0 % to +82.2 %)`."""
+    what = f"{effect.flag}={spell(effect.value)}"
+    if effect.gain is None:
+        return f"{what}: without it nothing could be measured"
+    gain = effect.gain
+    share, low, high = (
+        figures.percentage(end, signed=True) for end in (gain.share, gain.low, gain.high)
+    )
+    without = "" if effect.feasible else "; without it the SLOs break"
+    return f"{what} brings {share} ({low} to {high}){without}"
 
 
 def notice(event: Notice) -> str:

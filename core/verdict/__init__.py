@@ -1,4 +1,4 @@
-"""What measurements mean: SLOs, objectives, scores, ranking. Pure."""
+"""What measurements mean: SLOs, objectives, scores, ranking, comparisons. Pure."""
 
 from core.verdict.judge import explain, judge, maximised, objective_metric, objective_value
 from core.verdict.ranking import best, gain, rank_key
