@@ -5,9 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.events import (
+    Confirmation,
     Event,
     ExperimentJudged,
     ExperimentQueued,
+    FlagEffect,
+    FlagReverted,
+    Gain,
     LevelMeasured,
     Notice,
     Outcome,
@@ -18,6 +22,7 @@ from core.events import (
     RunEnded,
     RunState,
     SearchAdvanced,
+    WinnerConfirmed,
     decode,
     encode,
 )
@@ -134,3 +139,18 @@ def test_the_run_itself() -> None:
     assert state.best is state.experiments[1]
     state.apply(began)
     assert state.ended is None
+
+
+def test_what_fresh_launches_prove_is_part_of_the_state() -> None:
+    gain = Gain(share=0.1, low=0.05, high=0.15, probability=0.99, noise=0.02, repeats=3, control=3)
+    effect = FlagEffect(flag="a", value=1, runs=(9, 10, 11), feasible=True, gain=gain)
+    said: list[Event] = [
+        WinnerConfirmed(
+            at=50, confirmation=Confirmation(status="better", reason="3 against 3", winner=1)
+        ),
+        FlagReverted(at=60, effect=effect),
+    ]
+    state = after(*LIFE, *[decode(encode(event)) for event in said])
+    assert state.confirmation is not None
+    assert state.confirmation.winner == 1
+    assert state.effects == {"a": effect}

@@ -2,8 +2,9 @@
 
 import pytest
 
+from core.events import Confirmation, Contender, Gain
 from core.report import Conclusion
-from core.task import Objective
+from core.task import Configuration, Objective
 from tests.report.runs import (
     DEFAULTS,
     OUT_OF_MEMORY,
@@ -141,3 +142,54 @@ def test_a_run_that_goes_on_has_a_conclusion_so_far(objective: Objective) -> Non
     events = list(run_events([measured(0, DEFAULTS, text=text)], text=text))
     for end in range(len(events) + 1):
         assert conclusion(events[:end], text).headline
+
+
+def confirmed(status: str, *, low: float, high: float, gain: float = 0.1) -> Conclusion:
+    """The two latencies, after both were launched anew."""
+    fresh = Contender(
+        experiment=1,
+        configuration=Configuration(RADIX_ON),
+        runs=(2, 4, 6),
+        value=1.8,
+        feasible=True,
+        gain=Gain(
+            share=gain, low=low, high=high, probability=0.98, noise=0.02, repeats=3, control=3
+        ),
+    )
+    defaults = fresh.model_copy(
+        update={"experiment": 0, "configuration": Configuration(DEFAULTS), "value": 2.0}
+    )
+    run = latencies(2.0, 1.5)
+    run.state.confirmation = Confirmation(
+        status=status,  # type: ignore[arg-type]
+        reason="",
+        winner=1,
+        contenders=(fresh,),
+        defaults=defaults.model_copy(update={"gain": None}),
+    )
+    return run
+
+
+def test_a_confirmed_gain_is_the_one_of_fresh_launches_with_its_interval() -> None:
+    run = confirmed("better", low=0.07, high=0.13)
+    assert run.gain == 0.1
+    assert run.headline == (
+        "Experiment 1 is 10.0 % better than the defaults (+7.0 % to +13.0 %): "
+        "1.80 s instead of 2.00 s, 3 fresh launches against 3."
+    )
+    assert not run.keep_defaults
+
+
+def test_a_winner_that_fresh_launches_cannot_tell_from_the_defaults_is_none() -> None:
+    run = confirmed("indistinct", low=-0.02, high=0.13, gain=0.05)
+    assert run.keep_defaults
+    assert run.recommended is run.baseline
+    assert run.headline.startswith(
+        "Keep the defaults: experiment 1 is not distinguishable from them (-2.0 % to +13.0 %"
+    )
+
+
+def test_what_was_not_confirmed_is_no_confirmed_gain() -> None:
+    run = confirmed("unconfirmed", low=0.07, high=0.13)
+    assert run.confirmed is None
+    assert run.gain == pytest.approx(0.25)
