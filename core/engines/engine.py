@@ -10,8 +10,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from core.engines.catalogue import Catalogue
+from core.engines.dimensions import expand, is_dimension
+from core.engines.model_facts import ModelFacts
 from core.engines.signs import COMMON_SIGNS, Sign
-from core.task import Configuration, FlagValue, Frozen, Task
+from core.task import Configuration, FlagValue, Frozen, ParameterSpace, Task
 
 
 class Command(Frozen):
@@ -19,6 +21,14 @@ class Command(Frozen):
 
     argv: tuple[str, ...]
     environment: dict[str, str] = Field(default_factory=dict)
+
+
+class GpuFacts(Frozen):
+    """The GPUs that a server may get."""
+
+    count: int = Field(ge=0)
+    memory: int = Field(ge=0)
+    """Bytes of the smallest of them."""
 
 
 class RequestShape(Frozen):
@@ -66,14 +76,59 @@ class Engine(ABC):
         """Return how many GPUs one server of this configuration occupies."""
         return 0
 
+    def refuse(
+        self,
+        task: Task,
+        configuration: Configuration,
+        facts: ModelFacts | None = None,
+        gpus: GpuFacts | None = None,
+    ) -> str | None:
+        """Return why a launch of this configuration is known to fail, or None.
+
+        Args:
+            task: what is asked for.
+            configuration: the point of the space.
+            facts: the model; None where nothing is known of it.
+            gpus: what the server may get; None where that is not known.
+        """
+        wished = expand(self.name, configuration, facts)
+        if wished.refusal is not None:
+            return wished.refusal
+        known = self.catalogue
+        if known is not None:
+            for name, value in wished.flags.items():
+                if refusal := known.refuse(name, value):
+                    return f"{name} {refusal}"
+        return self.conflict(self.flags(task, configuration), facts, gpus)
+
+    def conflict(
+        self,
+        flags: Mapping[str, FlagValue],  # noqa: ARG002
+        facts: ModelFacts | None,  # noqa: ARG002
+        gpus: GpuFacts | None,  # noqa: ARG002
+    ) -> str | None:
+        """Return which of the flags of a launch do not go together, or with the model or GPUs."""
+        return None
+
+    def recommended_space(
+        self,
+        facts: ModelFacts | None,  # noqa: ARG002
+        gpus: GpuFacts | None,  # noqa: ARG002
+    ) -> dict[str, ParameterSpace]:
+        """Return the flags that matter most, with values that suit the model and the GPUs."""
+        return {}
+
     def flags(self, task: Task, configuration: Configuration) -> Mapping[str, FlagValue]:
-        """Return every flag of a launch: the task's fixed ones with the tuned ones laid over them.
+        """Return every flag of a launch: the task's fixed ones, those that the configuration's
+        wishes come to, and those it names, each laid over the ones before.
 
         `tp_size` and `tp-size` are one flag here, so that a tuned value replaces a fixed one.
         """
         known = self.catalogue
         merged: dict[str, FlagValue] = {}
-        for values in (task.engine.arguments, configuration):
+        wished = expand(self.name, configuration).flags
+        named = {name: value for name, value in configuration.items() if not is_dimension(name)}
+        for values in (task.engine.arguments, wished, named):
             for name, value in values.items():
                 flag = known.find(name) if known else None
                 merged[flag.name if flag else name] = value

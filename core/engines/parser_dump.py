@@ -61,10 +61,12 @@ def describe(action: argparse.Action) -> "dict[str, Any]":
     if kind != "str":
         flag["type"] = kind
     default = plain(action.default)
-    if default is not None:
-        flag["default"] = default
     if action.choices is not None:
         flag["choices"] = [str(getattr(choice, "value", choice)) for choice in action.choices]
+        if str(default) not in flag["choices"]:
+            default = None  # it stands for "not given" and cannot be written
+    if default is not None:
+        flag["default"] = default
     if negations:
         flag["negation"] = negations[0]
     replaced_by = replacement(action)

@@ -5,9 +5,13 @@ import difflib
 from core.engines.custom import Custom
 from core.engines.engine import Engine
 from core.engines.llamacpp import LlamaCpp
+from core.engines.sglang import Sglang
 from core.engines.simulated.engine import Simulated
+from core.engines.vllm import Vllm
 
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (Simulated(), LlamaCpp(), Custom())}
+ENGINES: dict[str, Engine] = {
+    engine.name: engine for engine in (Simulated(), Sglang(), Vllm(), LlamaCpp(), Custom())
+}
 
 
 def explain_unknown(name: str) -> str:

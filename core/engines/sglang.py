@@ -1,0 +1,53 @@
+"""SGLang: `python -m sglang.launch_server`."""
+
+from functools import cached_property
+
+from core.engines.catalogue import Catalogue
+from core.engines.engine import Command, Engine, RequestShape
+from core.engines.python_program import interpreter
+from core.engines.sglang_signs import SGLANG_SIGNS
+from core.engines.sizes import number
+from core.task import Configuration, Task
+
+
+class Sglang(Engine):
+    """An SGLang server; its page of metrics is switched on."""
+
+    name = "sglang"
+    image = "lmsysorg/sglang"
+    requests = RequestShape(extras={"ignore_eos": True}, length_fields=("max_tokens", "min_tokens"))
+    signs = SGLANG_SIGNS
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The flags of the version that was read from the user's own SGLang, or is shipped."""
+        return Catalogue.load(self.name)
+
+    def command(
+        self, task: Task, configuration: Configuration, *, port: int, host: str = "127.0.0.1"
+    ) -> Command:
+        """Return `python -m sglang.launch_server --model-path MODEL …`.
+
+        Raises:
+            HostError: SGLang's Python is not on this machine.
+        """
+        python = "python3"
+        if task.deployment_mode == "local":
+            python = interpreter(task.engine.executable, module="sglang", program="sglang")
+        flags = dict(self.flags(task, configuration))
+        flags.setdefault("enable-metrics", True)
+        flags.setdefault("enable-cache-report", True)
+        fixed = ["--model-path", task.model.id_or_path, "--host", host, "--port", str(port)]
+        argv = (python, "-m", "sglang.launch_server", *fixed, *self.catalogue.write(flags))
+        return Command(argv=argv, environment=task.engine.environment)
+
+    def gpus_needed(self, task: Task, configuration: Configuration) -> int:
+        """Return tp · pp · dp, of which dp counts whole replicas; 0 on the CPU.
+
+        With `enable-dp-attention`, dp shares out attention within tp and takes no GPU of its own.
+        """
+        flags = self.flags(task, configuration)
+        if flags.get("device") == "cpu":
+            return 0
+        replicas = 1 if flags.get("enable-dp-attention") else number(flags, "dp-size", 1)
+        return number(flags, "tp-size", 1) * number(flags, "pp-size", 1) * replicas
