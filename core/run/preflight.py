@@ -5,6 +5,7 @@ Looks at the task, the engine's catalogue and the file system; starts nothing.
 
 from pathlib import Path
 
+from core.engines.dimensions import is_dimension
 from core.engines.engine import Engine
 from core.engines.registry import ENGINES, explain_unknown
 from core.search.of_task import space_of
@@ -54,6 +55,8 @@ def _flag_mistakes(task: Task, engine: Engine) -> list[tuple[FieldPath, str]]:
         if refusal := catalogue.refuse(name, value):
             mistakes.append((("engine", "arguments", name), refusal))
     for name, space in task.parameters.items():
+        if is_dimension(name):
+            continue
         refusals = (catalogue.refuse(name, value) for value in _samples(space))
         if refusal := next(filter(None, refusals), None):
             mistakes.append((("parameters", name), refusal))

@@ -1,6 +1,7 @@
 """Strategies that learn nothing: the whole grid, and random points."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count, islice
 from random import Random
 
@@ -11,6 +12,9 @@ from core.task import Choices, Configuration, finite_values
 
 _DRAWS = 4
 """Points drawn for each point of a finite space before the rest is listed in order."""
+
+_REFUSALS = 10_000
+"""Points without end that are refused one after another before the search is given up."""
 
 
 class InOrder:
@@ -23,8 +27,14 @@ class InOrder:
         self._tried = Tried()
 
     def ask(self) -> Proposal | None:
-        """Return the next configuration whose command line is new."""
+        """Return the next configuration that may be tried and whose command line is new."""
+        refused = 0
         for configuration in self._order:
+            if self._space.allowed(configuration) is not None:
+                refused += 1
+                if refused > _REFUSALS and self._space.combinations is None:
+                    return None
+                continue
             if self._tried.add(self._space.key(configuration)):
                 return Proposal(configuration=configuration, reason=self._reason)
         return None
@@ -43,7 +53,7 @@ def grid(space: Space, seed: int) -> InOrder:
     thinned = {
         name: Choices(values=finite_values(values)) for name, values in space.parameters.items()
     }
-    return InOrder(space, spread(Space(thinned, space.identity), seed), "next of the grid")
+    return InOrder(space, spread(replace(space, parameters=thinned), seed), "next of the grid")
 
 
 def random(space: Space, seed: int) -> InOrder:

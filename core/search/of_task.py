@@ -1,20 +1,31 @@
 """The search space of a task: its parameters, and what its engine makes of a configuration."""
 
-from core.engines.engine import Engine
-from core.search.space import Rule, Space, no_rule
+from core.engines.engine import Engine, GpuFacts
+from core.engines.model_facts import ModelFacts
+from core.search.space import Space
 from core.task import Configuration, Task
 
 
-def space_of(task: Task, engine: Engine, allowed: Rule = no_rule) -> Space:
+def space_of(
+    task: Task, engine: Engine, facts: ModelFacts | None = None, gpus: GpuFacts | None = None
+) -> Space:
     """Return the task's search space; configurations with equal command lines are one point.
 
+    What the engine refuses beforehand is not in it.
+
     Args:
-        allowed: what is known beforehand not to work.
+        task: what is asked for.
+        engine: its engine.
+        facts: the model; None where nothing is known of it.
+        gpus: what a server may get; None where that is not known.
     """
     # As in a container: there, no program of this machine has to be looked for each time.
     spelled = task.model_copy(update={"deployment_mode": "docker"})
 
     def command_line(configuration: Configuration) -> str:
         return "\0".join(engine.command(spelled, configuration, port=0).argv)
+
+    def allowed(configuration: Configuration) -> str | None:
+        return engine.refuse(task, configuration, facts, gpus)
 
     return Space.of(task.parameters, command_line, allowed=allowed)
