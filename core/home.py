@@ -1,6 +1,7 @@
-"""The one private folder that everything is kept in.
+"""Where everything is kept: one private folder, and one for what the user writes himself.
 
-    AUTOTUNER_HOME, else inference-autotuner under XDG data
+    home()       AUTOTUNER_HOME, else inference-autotuner under XDG data
+    config()     AUTOTUNER_HOME, else inference-autotuner under XDG config
 
 Apart from the store, so that asking for it costs nothing: the screens have to know the user's
 colours before they draw anything.
@@ -9,12 +10,23 @@ colours before they draw anything.
 import os
 from pathlib import Path
 
+_NAME = "inference-autotuner"
+
 
 def home() -> Path:
-    """Return the folder, whether or not it exists yet."""
+    """Return the folder for what the program keeps, whether or not it exists yet."""
+    return _folder("XDG_DATA_HOME", Path(".local") / "share")
+
+
+def config() -> Path:
+    """Return the folder for what the user writes, such as presets; it need not exist."""
+    return _folder("XDG_CONFIG_HOME", Path(".config"))
+
+
+def _folder(variable: str, default: Path) -> Path:
     if chosen := os.environ.get("AUTOTUNER_HOME"):
         return Path(chosen).expanduser().absolute()
-    data = os.environ.get("XDG_DATA_HOME", "")
+    named = os.environ.get(variable, "")
     # The XDG specification: a relative path is invalid and to be ignored.
-    root = Path(data) if Path(data).is_absolute() else Path.home() / ".local" / "share"
-    return root / "inference-autotuner"
+    root = Path(named) if Path(named).is_absolute() else Path.home() / default
+    return root / _NAME

@@ -1,0 +1,235 @@
+"""What a task will come to before anything is launched: how many configurations, and how long.
+
+Pure: a space and what earlier runs took go in, counts and an estimate come out. A space that is too
+large to be gone through is looked at in a sample that is spread evenly over it.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from statistics import fmean
+
+from core.engines.engine import Engine
+from core.report import figures
+from core.report.experience import Experience
+from core.search import Proposal, Space, choose
+from core.search.enumeration import spread
+from core.task import Choices, Configuration, Level, Optimization, Task, finite_values
+
+LIMIT = 10_000
+"""Combinations that are gone through one by one; a second or two of work."""
+
+_STARTS = {"simulated": 5.0, "llamacpp": 15.0, "vllm": 90.0, "sglang": 90.0}
+_START = 60.0
+"""Seconds that a start takes, where no earlier run tells."""
+_STOP = 5.0
+_TOKEN = 0.025
+"""Seconds for each token of an answer, where no earlier run tells."""
+_FIRST_TOKEN = 0.5
+_WARMUP_SHARE = 0.25
+_REQUESTS_PER_STREAM = 4
+"""Fewest measured requests for each stream of a load level."""
+
+_FIGURES = re.compile(r"\d[\d,.]*")
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Why some configurations are not launched."""
+
+    reason: str
+    """In a phrase, with the figures of the example."""
+    count: int
+    example: Configuration
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a space holds."""
+
+    combinations: int | None
+    """Of all values with one another; None where a range has no steps."""
+    looked_at: int
+    """How many of them were gone through."""
+    launchable: tuple[Configuration, ...]
+    """Those with command lines of their own that nothing speaks against, among those looked at."""
+    repeated: int
+    """Those whose command line is that of another."""
+    skipped: tuple[Skip, ...]
+    """Those that are known not to work, by reason, the most frequent first."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether every combination was looked at."""
+        return self.looked_at == self.combinations
+
+    @property
+    def distinct(self) -> int | None:
+        """How many different command lines may be launched, about where not all were looked at;
+        None where they cannot be counted."""
+        if self.combinations is None:
+            return None
+        if not self.looked_at:
+            return 0
+        return round(self.combinations * len(self.launchable) / self.looked_at)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long a run will take, about."""
+
+    experiment: float
+    """Seconds for one experiment."""
+    total: float
+    """Seconds for all of them."""
+    gpus: int
+    """Most GPUs that a server needs at a time."""
+    gpu_seconds: float
+    basis: str
+    """What the figures rest on, in a sentence."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a task will come to."""
+
+    survey: Survey
+    experiments: int
+    """Experiments that will be made, the baseline among them."""
+    baseline: bool
+    levels: int
+    estimate: Estimate
+
+    @property
+    def headline(self) -> str:
+        """The plan in a phrase: `48 configurations, about 2 h 10 min on 2 GPUs`."""
+        distinct = self.survey.distinct
+        budget = self.experiments - self.baseline
+        if distinct is not None and distinct <= budget:
+            what = _counted(distinct, "configuration")
+        elif distinct is None:
+            what = _counted(budget, "configuration")
+        else:
+            about = "" if self.survey.whole else "about "
+            what = f"{budget:,} of {about}{distinct:,} configurations"
+        where = f" on {_counted(self.estimate.gpus, 'GPU')}" if self.estimate.gpus else ""
+        return f"{what}, about {figures.duration(self.estimate.total)}{where}"
+
+
+def plan_of(task: Task, engine: Engine, space: Space, experience: Experience | None = None) -> Plan:
+    """Return what the task will come to.
+
+    Args:
+        task: with presets and recommendations worked in.
+        engine: its engine.
+        space: as `core.search.of_task.space_of` returns it.
+        experience: what earlier runs took.
+
+    Raises:
+        TaskError: the engine's launch template is wrong.
+    """
+    found = survey(searched(task.optimization, space))
+    most = task.optimization.max_iterations
+    searching = most if found.distinct is None else min(found.distinct, most)
+    experiments = searching + task.optimization.baseline
+    return Plan(
+        survey=found,
+        experiments=experiments,
+        baseline=task.optimization.baseline,
+        levels=len(task.levels()),
+        estimate=_estimate(task, engine, found, experiments, experience),
+    )
+
+
+def searched(optimization: Optimization, space: Space) -> Space:
+    """Return the part of the space that the strategy chooses from: a grid thins out ranges."""
+    if optimization.strategy != "grid_search":
+        return space
+    thinned = {
+        name: Choices(values=finite_values(values), when=values.when)
+        for name, values in space.parameters.items()
+    }
+    return Space(thinned, space.identity, space.defaults, space.allowed)
+
+
+def survey(space: Space, limit: int = LIMIT) -> Survey:
+    """Go through the space, or through `limit` configurations spread evenly over it."""
+    combinations = space.combinations if space.parameters else 0
+    few = combinations is not None and combinations <= limit
+    configurations = space.grid(spread=limit) if few else islice(spread(space, seed=0), limit)
+    repeated = 0
+    looked_at: set[Configuration] = set()
+    launchable: dict[str, Configuration] = {}
+    skipped: dict[str, Skip] = {}
+    for configuration in configurations if combinations != 0 else ():
+        if configuration in looked_at:
+            continue
+        looked_at.add(configuration)
+        if (reason := space.allowed(configuration)) is not None:
+            group = _FIGURES.sub("#", reason)
+            known = skipped.get(group, Skip(reason, 0, configuration))
+            skipped[group] = Skip(known.reason, known.count + 1, known.example)
+        elif space.key(configuration) in launchable:
+            repeated += 1
+        else:
+            launchable[space.key(configuration)] = configuration
+    return Survey(
+        combinations=combinations,
+        looked_at=len(looked_at),
+        launchable=tuple(launchable.values()),
+        repeated=repeated,
+        skipped=tuple(sorted(skipped.values(), key=lambda skip: -skip.count)),
+    )
+
+
+def first_experiments(task: Task, space: Space, count: int) -> tuple[Proposal, ...]:
+    """Return what the search asks for before it has learnt anything, the baseline aside."""
+    strategy = choose(task.optimization, space)
+    asked: Iterator[Proposal | None] = iter(strategy.ask, None)
+    wanted = min(count, task.optimization.max_iterations)
+    return tuple(p for p in islice(asked, wanted) if p is not None)
+
+
+def _estimate(
+    task: Task, engine: Engine, found: Survey, experiments: int, experience: Experience | None
+) -> Estimate:
+    levels = task.levels()
+    if experience is not None:
+        start, stop = experience.start, experience.stop
+        loaded = experience.level * len(levels)
+        basis = str(experience)
+    else:
+        start, stop = _STARTS.get(engine.name, _START), _STOP
+        loaded = sum(_level(task, level) for level in levels)
+        basis = (
+            f"no earlier run of {engine.name} to go by, so taken as {figures.duration(start)} for"
+            f" each start and {figures.latency(_TOKEN)} for each token of an answer"
+        )
+    length = min(start + loaded, task.optimization.timeout_per_iteration) + stop
+    needed = [engine.gpus_needed(task, some) for some in found.launchable[:1000]] or [0]
+    return Estimate(
+        experiment=length,
+        total=length * experiments,
+        gpus=max(needed),
+        gpu_seconds=length * experiments * fmean(needed),
+        basis=basis,
+    )
+
+
+def _level(task: Task, level: Level) -> float:
+    """Return about how long a load level takes, in seconds, its warm-up included."""
+    streams = level.concurrency or 1
+    requests = max(task.benchmark.max_requests_per_iteration, _REQUESTS_PER_STREAM * streams)
+    tokens = level.scenario.output
+    answer = tokens[0] if level.scenario.shape == "N" else fmean(tokens)
+    one = _FIRST_TOKEN + answer * _TOKEN
+    measuring = requests / level.request_rate if level.request_rate else 0.0
+    measuring = measuring or math.ceil(requests / streams) * one
+    measuring = min(measuring, task.benchmark.max_time_per_iteration)
+    return measuring + max(one, measuring * _WARMUP_SHARE)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
