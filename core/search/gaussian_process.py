@@ -249,7 +249,7 @@ class Process:
             variance[:, group.outputs] = np.maximum(left, 1e-6 * self.kernel.signal)[:, None]
         return mean, variance
 
-    def joint(self, cross: Array, covariance: Array) -> tuple[Array, Array]:
+    def joint(self, cross: Floats, covariance: Floats) -> tuple[Floats, Floats]:
         """Return mean and covariance of points, of the first output alone.
 
         Args:
@@ -260,7 +260,7 @@ class Process:
         place = self._groups.index(group)
         half = cross[:, group.points] @ self._inverses[place].T
         column = list(group.outputs).index(0)
-        mean: Array = cross[:, group.points] @ self._weighted[place][:, column]
+        mean: Floats = cross[:, group.points] @ self._weighted[place][:, column]
         return mean, covariance - half @ half.T
 
 
