@@ -24,6 +24,9 @@ REGISTRY: tuple[ScreenEntry, ...] = (
     ScreenEntry("experiment", "tui.screens.experiment:ExperimentView", "Experiment", 3, "Exper."),
     ScreenEntry("chart", "tui.screens.chart:ChartView", "Chart", 4),
     ScreenEntry("compare", "tui.screens.compare:CompareView", "Compare", 5),
+    ScreenEntry("gpus", "tui.screens.gpus:GpusView", "GPUs", 6),
+    ScreenEntry("processes", "tui.screens.processes:ProcessesView", "Processes", 7, "Proc."),
+    ScreenEntry("settings", "tui.screens.settings:SettingsView", "Settings", 9, "Set."),
     ScreenEntry("log", "tui.screens.log:LogView", "Log"),
 )
 

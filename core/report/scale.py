@@ -147,3 +147,9 @@ def written(of: Quantity, value: float) -> str:
         case "rate":
             return figures.metric(of.name, value)
     return figures.number(value) if value else "0"
+
+
+def told(of: Quantity, value: float) -> str:
+    """Write a figure with what it is: `TTFT P90 43.9 ms`, `6,870 tok/s/GPU`."""
+    text = written(of, value)
+    return text if of.kind == "rate" else f"{of.title} {text}"

@@ -6,14 +6,15 @@ labelled, the cursor. So no label is clipped, and no figure that plotext cannot 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from textual_plotext import Plot
 
 from core.report.scale import ticks
-from tui.chart.spec import Axis, Bar, Chart, Curve, Point, SloLine
+from tui.chart.spec import Axis, Bar, Chart, Curve, Point
 from tui.spans import Line, Span, cells, crop, fit, from_cells, joined, line
 
 Cells = list[list[tuple[str, str]]]
@@ -76,19 +77,19 @@ def draw(
         return Drawn((line(Span("no room for a chart", "muted")),), 0, 0, 0, 0)
     head = _head(chart, width)
     rows = height - len(head) - 3  # the axis, its ticks, its title
-    y_ticks = ticks(chart.y.scale, max(2, rows // 4))
+    y_ticks = ticks(chart.y.scale, max(2, rows // 3))
     labels = [chart.y.unit.write(tick) for tick in y_ticks]
     gutter = max(map(len, labels), default=0) + 1
     columns = width - gutter - 1
-    grid = _grid(chart, columns, rows, marks)
-    ruled = _ruled(chart, columns, rows)
+    grid = _ruled(chart, columns, rows)
     for bar in chart.bars:
-        _stand(ruled, bar, chart)
-    for row, content in enumerate(grid):
-        for column, cell in enumerate(content):
+        _stand(grid, bar, chart)
+    for over, under in zip(_grid(chart, columns, rows, marks), grid, strict=True):
+        for column, cell in enumerate(over):
             if cell[0] != " ":
-                ruled[row][column] = cell
-    body = _with_y_axis(chart.y, ruled, y_ticks, labels, gutter)
+                under[column] = cell
+    _label(chart, grid)
+    body = _with_y_axis(chart.y, grid, y_ticks, labels, gutter)
     foot = _x_axis(chart.x, columns, gutter, width)
     return Drawn((*head, *body, *foot), gutter + 1, len(head), columns, rows)
 
@@ -105,6 +106,29 @@ def _head(chart: Chart, width: int) -> list[Line]:
 
 def _grid(chart: Chart, columns: int, rows: int, marks: str) -> Cells:
     """Return points and curves, as plotext places them."""
+    curves = [
+        Curve(
+            tuple((chart.x.scale.fraction(x), chart.y.scale.fraction(y)) for x, y in curve.places),
+            curve.style,
+        )
+        for curve in chart.curves
+    ]
+    return plotted(curves, columns, rows, marks, partial(_plot_points, chart))
+
+
+def plotted(
+    curves: Sequence[Curve],
+    columns: int,
+    rows: int,
+    marks: str,
+    more: Callable[[Plot], None] = lambda _: None,
+) -> Cells:
+    """Return a bare grid with curves, whose places are shares of its width and height.
+
+    Args:
+        marks: `braille`, or anything else for dots.
+        more: draws over the curves.
+    """
     plot = Plot()
     plot.plotsize(columns, rows)
     plot._set_size(columns, rows)
@@ -115,25 +139,21 @@ def _grid(chart: Chart, columns: int, rows: int, marks: str) -> Cells:
     plot.yticks([], [])
     plot.xlim(0, 1)
     plot.ylim(0, 1)
-    for curve in chart.curves:
-        _plot_curve(plot, chart, curve, marks)
-    _plot_points(plot, chart, chart.points[-_DRAWN_AT_MOST:])
+    for curve in curves:
+        xs, ys = zip(*curve.places, strict=True) if curve.places else ((), ())
+        if len(xs) > 1:
+            marker = "braille" if marks == "braille" else "·"
+            color = _colour(curve.style)
+            plot.plot([*map(_clamped, xs)], [*map(_clamped, ys)], marker=marker, color=color)
+    more(plot)
     drawn = _parsed(plot.build())
     blank = [_BLANK] * columns
     return [(row + blank)[:columns] for row in (drawn + [[]] * rows)[:rows]]
 
 
-def _plot_curve(plot: Plot, chart: Chart, curve: Curve, marks: str) -> None:
-    xs = [_clamped(chart.x.scale.fraction(x)) for x, _ in curve.places]
-    ys = [_clamped(chart.y.scale.fraction(y)) for _, y in curve.places]
-    if len(xs) > 1:
-        marker = "braille" if marks == "braille" else "·"
-        plot.plot(xs, ys, marker=marker, color=_colour(curve.style))
-
-
-def _plot_points(plot: Plot, chart: Chart, points: Sequence[Point]) -> None:
+def _plot_points(chart: Chart, plot: Plot) -> None:
     alike: dict[tuple[str, str], list[Point]] = {}
-    for point in points:
+    for point in chart.points[-_DRAWN_AT_MOST:]:
         alike.setdefault((point.glyph, point.style), []).append(point)
     for (glyph, style), group in alike.items():
         plot.scatter(
@@ -193,48 +213,63 @@ def _stand(grid: Cells, bar: Bar, chart: Chart) -> None:
 
 
 def _ruled(chart: Chart, columns: int, rows: int) -> Cells:
-    """Return the empty grid with the lines of the SLOs, dashed and labelled."""
+    """Return the empty grid with the dashed lines of the SLOs."""
     grid: Cells = [[_BLANK] * columns for _ in range(rows)]
-    for at, slo in enumerate(chart.vertical):
-        _rule_vertical(grid, slo, chart.x, min(at, rows - 1))
+    for slo in chart.vertical:
+        if slo.beyond == "inside":
+            for row in grid[::2]:
+                row[_bin(chart.x.scale.fraction(slo.value), columns)] = ("╎", "slo")
     for slo in chart.horizontal:
-        _rule_horizontal(grid, slo, chart.y)
+        if slo.beyond == "inside":
+            row = grid[rows - 1 - _bin(chart.y.scale.fraction(slo.value), rows)]
+            row[::2] = [("╌", "slo")] * len(row[::2])
     return grid
 
 
-def _rule_vertical(grid: Cells, slo: SloLine, axis: Axis, label_row: int) -> None:
-    columns = len(grid[0])
-    if slo.beyond != "inside":
-        above = slo.beyond == "above"
-        label = f"{slo.label} →" if above else f"← {slo.label}"
-        _write(grid[label_row], label, columns - len(label) if above else 0)
-        return
-    column = _bin(axis.scale.fraction(slo.value), columns)
-    for row in grid[::2]:
-        row[column] = ("╎", "slo")
-    size = len(slo.label)
-    fits_right = columns - column - 2 >= size
-    _write(grid[label_row], slo.label, column + 2 if fits_right else column - 1 - size)
-
-
-def _rule_horizontal(grid: Cells, slo: SloLine, axis: Axis) -> None:
+def _label(chart: Chart, grid: Cells) -> None:
+    """Write the labels of the SLOs beside their lines, where they hide no point if that can be."""
     rows, columns = len(grid), len(grid[0])
-    if slo.beyond != "inside":
-        above = slo.beyond == "above"
-        label = f"{'↑' if above else '↓'} {slo.label}"
-        # One line away from the corner, which a vertical line's label may have.
-        _write(grid[1] if above else grid[-1], label, columns // 2)
-        return
-    row = rows - 1 - _bin(axis.scale.fraction(slo.value), rows)
-    for column in range(0, columns, 2):
-        grid[row][column] = ("╌", "slo")
-    _write(grid[row - 1 if row > 1 else row + 1], slo.label, 1)
+    for slo in chart.vertical:
+        size = len(slo.label)
+        match slo.beyond:
+            case "above":
+                places = [(row, columns - size - 2) for row in range(rows)]
+                _write(grid, f"{slo.label} →", places)
+            case "below":
+                _write(grid, f"← {slo.label}", [(row, 0) for row in range(rows)])
+            case "inside":
+                column = _bin(chart.x.scale.fraction(slo.value), columns)
+                sides = [column + 2, column - 1 - size]
+                fitting = [begin for begin in sides if 0 <= begin <= columns - size]
+                places = [(row, begin) for row in range(rows) for begin in fitting or [0]]
+                _write(grid, slo.label, places)
+    for slo in chart.horizontal:
+        across = range(1, max(2, columns - len(slo.label) - 3), 4)
+        match slo.beyond:
+            case "above":
+                # Away from the corner, which a vertical line's label may have.
+                places = [(row, columns // 2) for row in range(rows)]
+                _write(grid, f"↑ {slo.label}", places)
+            case "below":
+                places = [(row, columns // 2) for row in range(rows - 1, -1, -1)]
+                _write(grid, f"↓ {slo.label}", places)
+            case "inside":
+                row = rows - 1 - _bin(chart.y.scale.fraction(slo.value), rows)
+                beside = [r for r in (row - 1, row + 1) if 0 <= r < rows]
+                _write(grid, slo.label, [(r, column) for r in beside for column in across])
 
 
-def _write(row: list[tuple[str, str]], text: str, column: int) -> None:
-    column = max(0, min(column, len(row) - len(text)))
-    for at, character in enumerate(text[: len(row)]):
-        row[column + at] = (character, "slo")
+def _write(grid: Cells, text: str, places: Sequence[tuple[int, int]]) -> None:
+    """Write a label at the first of some places where nothing stands, or else at the first."""
+
+    def free(row: int, column: int) -> bool:
+        around = grid[row][max(0, column - 1) : column + len(text) + 1]
+        return all(cell[0] in " ╎" for cell in around)
+
+    row, column = next((place for place in places if free(*place)), places[0])
+    column = max(0, min(column, len(grid[row]) - len(text)))
+    for at, character in enumerate(text[: len(grid[row])]):
+        grid[row][column + at] = (character, "slo")
 
 
 # The axes

@@ -13,7 +13,8 @@ from typing import Literal, TypeAlias
 from core.events import Outcome
 from core.report.characters import BEST
 from core.report.quantities import PARAMETER, Better, Quantity, quantity
-from core.report.scale import Scale, Unit, axis_title, scale, slo_label, unit, written
+from core.report.scale import Scale, Unit, axis_title, scale, slo_label, told, unit
+from core.task import spell
 from tui.chart.run_points import ExperimentPoint, LevelPoint
 
 Of: TypeAlias = Literal["experiments", "levels"]
@@ -210,7 +211,7 @@ def course(experiments: Sequence[ExperimentPoint], metric: str, slos: Mapping[st
             if reached is not None and better:
                 steps.append((float(experiment.number), reached))
             reached = value if better else reached
-        look = VERDICTS[_verdict(experiment, None)]
+        look = VERDICTS[verdict_name(experiment, None)]
         points.append(
             Point(experiment.number, value, look.glyph, look.style, experiment.number, None, "")
         )
@@ -262,7 +263,7 @@ def _in_words(
 ) -> str:
     qx, qy = quantity(wish.x), quantity(wish.y)
     where = f" {level.name}" if level is not None else ""
-    figures = f"{qx.title} {written(qx, x)}, {qy.title} {written(qy, y)}"
+    figures = f"{told(qx, x)}, {told(qy, y)}"
     return f"experiment {experiment.number}{where}: {figures}  ({experiment.configuration})"
 
 
@@ -273,25 +274,26 @@ def _looks(
     if colour == "verdict":
 
         def by_verdict(experiment: ExperimentPoint) -> tuple[str, str]:
-            look = VERDICTS[_verdict(experiment, best)]
+            look = VERDICTS[verdict_name(experiment, best)]
             return look.glyph, look.style
 
         return by_verdict, list(VERDICTS.values())
     flag = colour.removeprefix(PARAMETER)
-    values = sorted({_value(experiment, flag) for experiment in experiments}, key=_natural)
+    values = sorted({value_text(experiment, flag) for experiment in experiments}, key=natural_order)
     keys = {
         value: Key(_GLYPHS[at % len(_GLYPHS)], _SERIES[at % len(_SERIES)], f"{flag} {value}")
         for at, value in enumerate(values)
     }
 
     def by_value(experiment: ExperimentPoint) -> tuple[str, str]:
-        key = keys[_value(experiment, flag)]
+        key = keys[value_text(experiment, flag)]
         return key.glyph, key.style
 
     return by_value, list(keys.values())
 
 
-def _verdict(experiment: ExperimentPoint, best: int | None) -> str:
+def verdict_name(experiment: ExperimentPoint, best: int | None) -> str:
+    """Return the key of `VERDICTS` for an experiment."""
     if experiment.number == best:
         return "best"
     if experiment.baseline and experiment.feasible:
@@ -306,12 +308,14 @@ def _verdict(experiment: ExperimentPoint, best: int | None) -> str:
     return "other"
 
 
-def _value(experiment: ExperimentPoint, flag: str) -> str:
+def value_text(experiment: ExperimentPoint, flag: str) -> str:
+    """Return the value of a flag, as it is written."""
     configuration = experiment.configuration
-    return str(configuration[flag]) if flag in configuration else "default"
+    return spell(configuration[flag]) if flag in configuration else "default"
 
 
-def _natural(text: str) -> tuple[int, float, str]:
+def natural_order(text: str) -> tuple[int, float, str]:
+    """Return a key that sorts numbers by their size and before all other values."""
     try:
         return 0, float(text), text
     except ValueError:
