@@ -41,7 +41,8 @@ async def learn(count: Count, *, questions: int = 64) -> Vocabulary:
     """Find out what words cost, by asking for as few counts as will do.
 
     A word after a space is a token of its own or several, whatever stands before it: so costs add
-    up, and a group of n words that costs n is all of single tokens. Other groups are halved.
+    up, and a group of n words that costs n is all of single tokens. Other groups are halved, and
+    the halves asked about first: a tokenizer that knows none of the words still leaves some known.
 
     Args:
         questions: most counts to ask for. What is not known by then is left out.
@@ -62,7 +63,7 @@ async def learn(count: Count, *, questions: int = 64) -> Vocabulary:
             costs[group[0]] = max(1, total)
         else:
             middle = len(group) // 2
-            groups += [group[:middle], group[middle:]]
+            groups = [group[:middle], group[middle:], *groups]
     return Vocabulary(costs=costs, overhead=overhead)
 
 
