@@ -36,6 +36,7 @@ def build_image(archive: Path) -> None:
         inside = root / prefix.relative_to("/")
         (inside / "bin").mkdir(parents=True)
         shutil.copy2(prefix / "bin" / version, inside / "bin" / version)
+        (inside / "bin" / "python3").symlink_to(version)  # what `python3 -m venv` leads to
         shutil.copytree(
             prefix / "lib" / version,
             inside / "lib" / version,
