@@ -79,18 +79,19 @@ class Struck:
     async def start(self) -> None:
         """Start a runner: for the first time, or to go on."""
         words = ["--resume", "struck"] if self.levels() is not None else ["--run", "task.yaml"]
-        self.runner = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "core.cli",
-            *(str(self.home.parent / w) if w == "task.yaml" else w for w in words),
-            "--yes",
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(self.home.parent / "stderr.txt").open("ab"),
-        )
+        with (self.home.parent / "stderr.txt").open("ab") as said:
+            self.runner = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "core.cli",
+                *(str(self.home.parent / w) if w == "task.yaml" else w for w in words),
+                "--yes",
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+            )
 
     async def ended(self, within: float) -> bool:
         """Return whether the runner ends in that time."""
