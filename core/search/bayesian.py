@@ -19,6 +19,7 @@ from core.search.acquisition import Incumbent, drawn, expected_value, holding, r
 from core.search.aim import Aim
 from core.search.gaussian_process import Floats
 from core.search.observations import Observations, values_of
+from core.search.one_thread import one_thread
 from core.search.opening import Opening
 from core.search.points import Points, Rows
 from core.search.space import Space
@@ -67,6 +68,7 @@ class Bayesian:
         whole = self._points.enumerate(ENUMERATED)
         self._whole = None if whole is None else Encoding(self._points.axes, whole)
 
+    @one_thread
     def ask(self) -> Proposal | None:
         """Return the next configuration of the opening, or the most promising one."""
         if not self._points.axes:

@@ -18,6 +18,7 @@ from core.events import Experiment, SubRound
 from core.search.axes import ABSENT, Array, Axis, Value, axes_of
 from core.search.gaussian_process import Process, standardise
 from core.search.observations import values_of
+from core.search.one_thread import one_thread
 from core.search.space import Space, same
 from core.search.surrogate import METRIC_PRIOR, Told, fit
 from core.task import Configuration, FlagValue, Frozen
@@ -81,6 +82,7 @@ class LocalEffects(Frozen):
     """Why there are no effects, in a phrase."""
 
 
+@one_thread
 def local_effects(
     space: Space,
     experiments: Sequence[Experiment],
