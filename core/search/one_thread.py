@@ -5,7 +5,7 @@ Said to the libraries themselves and not to the environment, which servers inher
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from scipy import linalg
@@ -15,7 +15,7 @@ _Given = ParamSpec("_Given")
 _Returned = TypeVar("_Returned")
 
 _LOADED = (np, linalg)  # the controller knows the libraries that are loaded when it is made
-_CONTROLLER = ThreadpoolController()
+_CONTROLLER: Any = ThreadpoolController()  # type: ignore[no-untyped-call]
 
 
 def one_thread(function: Callable[_Given, _Returned]) -> Callable[_Given, _Returned]:
