@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 from pydantic import Field
 
-from core.task import STATISTICS, Frozen, Level, Statistic
+from core.task import STATISTICS, Frozen, Level, LoadKind, Statistic
 
 Interval: TypeAlias = tuple[float, float]
 """Both ends of a 95 % confidence interval."""
@@ -112,6 +112,43 @@ class GpuUse(Frozen):
     """Samples: Unix time, utilization, watts, bytes in use, degrees Celsius."""
 
 
+class Probe(Frozen):
+    """One load that was tried in the search for the largest that holds the SLOs."""
+
+    load: float
+    """Requests in flight, or requests per second."""
+    holds: bool
+    """Whether every SLO held."""
+    certain: bool
+    """Whether that is so by the 95 % intervals, not just by the figures."""
+    requests: int = 0
+    """Requests that were measured."""
+    output_throughput: float | None = None
+    goodput: float | None = None
+    figures: dict[str, float | None] = Field(default_factory=dict)
+    """What the SLOs bound, by the names of their metrics, in seconds."""
+    failure: str = ""
+    """Why the load could not be measured, and so does not hold: `12 of 20 requests failed`."""
+
+
+class LoadFound(Frozen):
+    """The largest load that holds every SLO, and how it was found."""
+
+    over: LoadKind
+    load: float | None
+    """None: no load that was tried holds them."""
+    broke: float | None
+    """The smallest load that was found not to hold them. None: even the largest tried does."""
+    certain: bool
+    """Whether both sides of the border are known by 95 % intervals, not just by their figures."""
+    client_bound: bool = False
+    """Whether the search ended because the client could not give more load."""
+    given_up: bool = False
+    """Whether it ended at the first probe, at the load that another configuration holds."""
+    probes: tuple[Probe, ...] = ()
+    """Every load that was tried, in order."""
+
+
 class SubRound(Frozen):
     """The result of one load level of one experiment."""
 
@@ -171,6 +208,9 @@ class SubRound(Frozen):
     contaminated_by: tuple[str, ...] = ()
     """Processes of others that computed on the server's GPUs meanwhile, in words."""
     client: ClientHealth | None = None
+    found: LoadFound | None = None
+    """Where the largest load was asked for: the search for it. All other figures are of the load
+    that was found, or of the least that was tried where none holds the SLOs."""
     notes: tuple[str, ...] = ()
     """What a reader has to know before trusting the figures, a sentence each."""
 
@@ -198,6 +238,19 @@ class SubRound(Frozen):
             return None
         return self.gpu_hour_price * self.gpus / 3600 / self.total_throughput * 1e6
 
+    @property
+    def load_under_slo(self) -> float | None:
+        """The largest load that holds every SLO: requests in flight, or per second.
+
+        None where it was not asked for, and where no load that was tried holds them.
+        """
+        return None if self.found is None else self.found.load
+
+    @property
+    def goodput_under_slo(self) -> float | None:
+        """The goodput at that load."""
+        return None if self.load_under_slo is None else self.goodput
+
     def metric(self, name: str) -> float | None:
         """Return a figure by the name it has everywhere, or None where it was not measured.
 
@@ -213,6 +266,10 @@ class SubRound(Frozen):
                 return self.total_throughput / self.gpus
             case "output_throughput_per_gpu":
                 return self.output_throughput / self.gpus
+            case "load_under_slo_per_gpu":
+                return self._per_gpu(self.load_under_slo)
+            case "goodput_under_slo_per_gpu":
+                return self._per_gpu(self.goodput_under_slo)
             case "error_rate":
                 return self.requests.error_rate
             case (
@@ -221,6 +278,8 @@ class SubRound(Frozen):
                 | "total_throughput"
                 | "goodput"
                 | "attainment"
+                | "load_under_slo"
+                | "goodput_under_slo"
                 | "energy_per_token"
                 | "throughput_per_watt"
                 | "cost_per_million_tokens"
@@ -228,6 +287,9 @@ class SubRound(Frozen):
                 figure: float | None = getattr(self, name)
                 return figure
         raise KeyError(name)
+
+    def _per_gpu(self, figure: float | None) -> float | None:
+        return None if figure is None else figure / self.gpus
 
 
 _FAMILIES = ("ttft", "tpot", "itl", "e2e_latency")

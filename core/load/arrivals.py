@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from core.load.histogram import Floats
-from core.load.plan import Arrivals
+from core.task import Arrivals
 
 BLOCK = 256
 """Requests in a block."""
@@ -28,7 +28,7 @@ def schedule(arrivals: Arrivals, rate: float, rng: np.random.Generator) -> Itera
     while True:
         gaps = _unit_gaps(arrivals, rng)
         for moment in passed + np.cumsum(gaps * (BLOCK / gaps.sum())):
-            yield _in_time(float(moment) / rate, arrivals.ramp_seconds)
+            yield _in_time(float(moment) / rate, arrivals.ramp)
         passed += BLOCK
 
 

@@ -19,7 +19,7 @@ from core.events import Failure, FailureKind
 from core.load.histogram import Integers
 from core.load.observations import Observations
 from core.load.plan import LevelPlan, MeasurementError, Progress
-from core.load.precision import relative_error
+from core.load.precision import relative_error, slos_settled
 from core.load.records import Ending, Table
 from core.load.warmth import Warmth, drifting, piling_up
 
@@ -128,7 +128,7 @@ class Conductor:
 
     def _unsteady(self, opened: int, closed: int) -> str | None:
         """Return what went on changing within the window."""
-        if self._plan.level.request_rate is not None:
+        if self._plan.level.concurrency is None:
             piled = piling_up(self._seen, opened, closed)
             return "requests came faster than they were answered, and piled up" if piled else None
         change = drifting(self._plan, self._seen, opened, closed)
@@ -150,11 +150,11 @@ class Conductor:
         plan = self._plan
         dues = self._dues_since(self._opened)
         most = plan.requests
-        if plan.precision is not None:
+        if plan.precision is not None or plan.settle_slos:
             most = max(most, plan.most_requests or most)
             if len(dues) >= self._next_look and len(dues) < most:
                 self._next_look = math.ceil(len(dues) * LOOK_AGAIN)
-                if self._precise_enough(plan.precision):
+                if self._known_well_enough():
                     return self._close(int(dues[-1]))
         if len(dues) > most:
             return self._close(int(dues[most]))
@@ -162,14 +162,18 @@ class Conductor:
             return self._close(int(dues[-1]) + 1)
         return None
 
-    def _precise_enough(self, precision: float) -> bool:
-        """Return whether the deciding metric of the requests that have ended is known well."""
-        seen = self._seen
+    def _known_well_enough(self) -> bool:
+        """Return whether the requests that have ended tell what the level was measured for."""
+        plan, seen = self._plan, self._seen
         rest = seen.unfinished()
         rest = rest[rest >= self._opened]
         closed = int(rest[0]) if len(rest) else seen.now
-        error = relative_error(self._plan.deciding, self._plan, seen, self._opened, closed)
-        return error is not None and error <= precision
+        if plan.settle_slos and not slos_settled(plan, seen, self._opened, closed):
+            return False
+        if plan.precision is None:
+            return True
+        error = relative_error(plan.deciding, plan, seen, self._opened, closed)
+        return error is not None and error <= plan.precision
 
     def _close(self, at: int) -> tuple[int, int]:
         self._closed = at

@@ -7,9 +7,9 @@ import numpy as np
 
 from core.load.datasets import Messages
 from core.load.exchange import Exchange, Request
-from core.load.plan import Conversation
 from core.load.requests import RequestWriter, shortened
 from core.load.sources import Draft
+from core.task import Conversation
 
 
 @dataclass

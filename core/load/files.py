@@ -26,7 +26,12 @@ def is_url(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
-async def fetch(url: str, folder: Path) -> Path:
+def local(source: str) -> Path:
+    """Return the path of a source that is a file of this machine: `prompts.jsonl`, `file:///…`."""
+    return Path(source.removeprefix("file://")).expanduser()
+
+
+async def fetch(url: str, folder: Path, *, most_bytes: int = MOST_BYTES) -> Path:
     """Download a file into `folder`, under the name it has in the URL.
 
     Raises:
@@ -42,16 +47,14 @@ async def fetch(url: str, folder: Path) -> Path:
             with path.open("wb") as file:
                 async for piece in reply.aiter_bytes():
                     file.write(piece)
-                    if file.tell() > MOST_BYTES:
-                        raise HostError(
-                            f"{url} has over {MOST_BYTES >> 20} MiB; use a smaller file"
-                        )
+                    if file.tell() > most_bytes:
+                        raise HostError(_too_large(url, most_bytes))
     except httpx.HTTPError as error:
         raise HostError(f"{url} cannot be fetched: {error}; check the address") from None
     return path
 
 
-def records(path: Path) -> Iterator[dict[str, Any]]:
+def records(path: Path, *, most_bytes: int = MOST_BYTES) -> Iterator[dict[str, Any]]:
     """Yield the records of a JSON, JSON lines, CSV or text file, also packed; a text line is a
     record with `prompt`.
 
@@ -60,7 +63,7 @@ def records(path: Path) -> Iterator[dict[str, Any]]:
         UsageError: it is not of such a form.
     """
     try:
-        name, data = _unpacked(path)
+        name, data = _unpacked(path, most_bytes)
     except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise HostError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
     try:
@@ -71,25 +74,25 @@ def records(path: Path) -> Iterator[dict[str, Any]]:
         ) from None
 
 
-def _unpacked(path: Path) -> tuple[str, bytes]:
+def _unpacked(path: Path, most_bytes: int) -> tuple[str, bytes]:
     """Return the name and content of the file, or of the first data file in the archive."""
-    name = path.name.removeprefix("file://")
+    name = path.name
     if name.endswith(".zip"):
         with zipfile.ZipFile(path) as archive:
             member = _data_file([info.filename for info in archive.infolist()], path)
             with archive.open(member) as file:
-                return member, _limited(file, path)
+                return member, _limited(file, path, most_bytes)
     if name.endswith((".tar.gz", ".tgz", ".tar")):
         with tarfile.open(path) as bundle:
             member = _data_file([info.name for info in bundle.getmembers() if info.isfile()], path)
             content = bundle.extractfile(member)
             assert content is not None
-            return member, _limited(content, path)
+            return member, _limited(content, path, most_bytes)
     if name.endswith(".gz"):
         with gzip.open(path) as file:
-            return name.removesuffix(".gz"), _limited(file, path)
+            return name.removesuffix(".gz"), _limited(file, path, most_bytes)
     with path.open("rb") as file:
-        return name, _limited(file, path)
+        return name, _limited(file, path, most_bytes)
 
 
 def _data_file(names: list[str], path: Path) -> str:
@@ -99,15 +102,15 @@ def _data_file(names: list[str], path: Path) -> str:
     raise UsageError(f"{path} holds no {', '.join(DATA_NAMES)} file")
 
 
-def _limited(file: IO[bytes] | gzip.GzipFile, path: Path) -> bytes:
-    data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise HostError(_too_large(path))
+def _limited(file: IO[bytes] | gzip.GzipFile, path: Path, most_bytes: int) -> bytes:
+    data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise HostError(_too_large(path, most_bytes))
     return data
 
 
-def _too_large(what: object) -> str:
-    return f"{what} holds over {MOST_BYTES >> 20} MiB; use a smaller file"
+def _too_large(what: object, most_bytes: int) -> str:
+    return f"{what} holds over {most_bytes >> 20} MiB; use a smaller file"
 
 
 def _parsed(name: str, text: str) -> Iterator[dict[str, Any]]:

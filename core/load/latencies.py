@@ -21,7 +21,7 @@ import numpy as np
 
 from core.load.histogram import Flags, Floats, Integers
 from core.load.records import Table
-from core.task import STATISTICS
+from core.task import STATISTICS, Statistic
 
 
 def ttft(rows: Table) -> Floats:
@@ -64,7 +64,18 @@ def prompt_tokens(rows: Table) -> Integers:
     return np.where(rows["prompt_tokens"] >= 0, rows["prompt_tokens"], rows["asked_prompt"])
 
 
-_BY_REQUEST = {"ttft": ttft, "tpot": tpot, "itl": mean_itl, "e2e_latency": e2e_latency}
+BY_REQUEST = {"ttft": ttft, "tpot": tpot, "itl": mean_itl, "e2e_latency": e2e_latency}
+"""What each family of metrics is of a single request; of ITL, the mean of its gaps."""
+
+
+def metric_parts(metric: str) -> tuple[str, Statistic | None]:
+    """Return a metric's family and statistic: `ttft_p90` is of ttft, p90.
+
+    Of a metric that is no statistic of a latency, the whole name and None.
+    """
+    family, _, named = metric.rpartition("_")
+    statistic = next((known for known in STATISTICS if known == named), None)
+    return (metric, None) if statistic is None or family not in BY_REQUEST else (family, statistic)
 
 
 def loosest(thresholds: Mapping[str, float]) -> dict[str, float]:
@@ -78,9 +89,8 @@ def loosest(thresholds: Mapping[str, float]) -> dict[str, float]:
     """
     bounds: dict[str, float] = {}
     for name, seconds in thresholds.items():
-        family, _, statistic = name.rpartition("_")
-        family = family if statistic in STATISTICS else name
-        if family not in _BY_REQUEST:
+        family, _ = metric_parts(name)
+        if family not in BY_REQUEST:
             raise KeyError(name)
         bounds[family] = max(seconds, bounds.get(family, 0.0))
     return bounds
@@ -88,7 +98,7 @@ def loosest(thresholds: Mapping[str, float]) -> dict[str, float]:
 
 def kept(rows: Table, bounds: Mapping[str, float]) -> dict[str, Flags]:
     """Return, for each bounded latency, which of the completed requests kept its bound."""
-    return {family: _BY_REQUEST[family](rows) <= seconds for family, seconds in bounds.items()}
+    return {family: BY_REQUEST[family](rows) <= seconds for family, seconds in bounds.items()}
 
 
 def _per(nanoseconds: Integers, counts: Integers) -> Floats:

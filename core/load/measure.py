@@ -16,17 +16,9 @@ from typing import Self
 from core.events import SubRound
 from core.load.conductor import Conductor
 from core.load.crew import Crew
-from core.load.files import fetch, is_url
+from core.load.files import MOST_BYTES, fetch, is_url
 from core.load.observations import Observations
-from core.load.plan import (
-    Dataset,
-    LevelPlan,
-    MeasurementError,
-    Progress,
-    RequestTable,
-    Target,
-    TraceReplay,
-)
+from core.load.plan import LevelPlan, MeasurementError, Progress, RequestTable, Target
 from core.load.protocol import Begin, Close, Prepare, Ready
 from core.load.records import pack
 from core.load.summary import summarise
@@ -139,15 +131,20 @@ class LoadWorker:
         Raises:
             HostError: one of them cannot be had.
         """
-        update: dict[str, object] = {}
-        for name, part in (("prompts", plan.prompts), ("trace", plan.trace)):
-            if isinstance(part, Dataset | TraceReplay) and is_url(part.source):
-                if part.source not in self._fetched:
-                    folder = Path(self._folder.name) / str(len(self._fetched))
-                    folder.mkdir()
-                    self._fetched[part.source] = str(await fetch(part.source, folder))
-                update[name] = part.model_copy(update={"source": self._fetched[part.source]})
-        return plan.model_copy(update=update)
+        dataset, trace = plan.dataset, plan.trace
+        if dataset is not None and is_url(dataset.source):
+            source = await self._fetched_once(dataset.source, dataset.most_mib << 20)
+            dataset = dataset.model_copy(update={"source": source})
+        if trace is not None and is_url(trace):
+            trace = await self._fetched_once(trace, MOST_BYTES)
+        return plan.model_copy(update={"dataset": dataset, "trace": trace})
+
+    async def _fetched_once(self, url: str, most_bytes: int) -> str:
+        if url not in self._fetched:
+            folder = Path(self._folder.name) / str(len(self._fetched))
+            folder.mkdir()
+            self._fetched[url] = str(await fetch(url, folder, most_bytes=most_bytes))
+        return self._fetched[url]
 
     async def _prepare(self, target: Target, plan: LevelPlan) -> list[Ready]:
         if len(self._crew) == 0:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from core.errors import AutotunerError, UsageError
 from core.events import Failure
-from core.task import Frozen, Level
+from core.task import Arrivals, Conversation, Dataset, Frozen, Level, SharedPrefix
 
 Endpoint: TypeAlias = Literal["completions", "chat"]
 
@@ -55,72 +55,6 @@ class Target(Frozen):
         return key
 
 
-class Arrivals(Frozen):
-    """How requests arrive in open loop."""
-
-    process: Literal["poisson", "constant", "gamma"] = "poisson"
-    burstiness: float = Field(default=1.0, gt=0)
-    """Shape of the gamma distribution of gaps: 1 is Poisson, below 1 is burstier."""
-    ramp_seconds: float = Field(default=0.0, ge=0)
-    """Time over which the rate rises from 0 to the full rate. It is part of the warm-up."""
-
-
-class TraceReplay(Frozen):
-    """Requests as a server once got them: when, and how long. Files that are read:
-
-    JSON lines with timestamp (ms), input_length, output_length and, if given, hash_ids: the prefix
-    blocks of 512 tokens that prompts share (Mooncake). CSV with TIMESTAMP, ContextTokens,
-    GeneratedTokens (Azure). Either with these names or `prompt_tokens`, `output_tokens`.
-    """
-
-    source: str
-    """A path, or an http(s) URL."""
-    speed: float = Field(default=1.0, gt=0)
-    """Times faster than it was recorded."""
-
-
-class RandomPrompts(Frozen):
-    """Prompts of random words; no two begin alike, so that no prefix cache helps unasked."""
-
-    kind: Literal["random"] = "random"
-
-
-class SharedPrefix(Frozen):
-    """Random prompts, of which some begin alike."""
-
-    kind: Literal["shared_prefix"] = "shared_prefix"
-    prefix_tokens: int = Field(ge=1)
-    """Length of the common beginning, out of the prompt's length."""
-    groups: int = Field(default=1, ge=1)
-    """How many different beginnings there are."""
-    share: float = Field(default=1.0, ge=0, le=1)
-    """Share of the requests that have one of them."""
-
-
-class Dataset(Frozen):
-    """Prompts out of a file: ShareGPT-form JSON, JSON lines, CSV or plain lines, packed or not.
-
-    Fields that are understood: `prompt`, `messages`, `conversations`, `request_body`, and
-    `output_tokens` for the answer's length, which is the scenario's otherwise.
-    """
-
-    kind: Literal["dataset"] = "dataset"
-    source: str
-    """A path, or an http(s) URL."""
-    deduplicate: bool = True
-
-
-class Conversation(Frozen):
-    """Requests that follow on one another: each turn sends all that was said before, and more.
-
-    The scenario's prompt length is what a turn adds.
-    """
-
-    turns: int = Field(ge=2)
-    think_time: float = Field(default=0.0, ge=0)
-    """Seconds between an answer and the next turn."""
-
-
 class LevelPlan(Frozen):
     """One load level to measure."""
 
@@ -151,22 +85,26 @@ class LevelPlan(Frozen):
     deciding: str = "output_throughput"
     """The metric that has to be known with `precision`: `ttft_p90`, `e2e_latency_mean`, …"""
     most_requests: int | None = Field(default=None, ge=1)
+    settle_slos: bool = False
+    """Whether the level may not end early before it is certain which of `thresholds` hold; without
+    a `precision`, whether it ends as soon as that is certain."""
     arrivals: Arrivals = Arrivals()
-    """In open loop."""
-    trace: TraceReplay | None = None
-    """Replaces arrivals and scenario of an open loop."""
-    prompts: RandomPrompts | SharedPrefix | Dataset = Field(
-        default=RandomPrompts(), discriminator="kind"
-    )
+    """At a request rate."""
+    trace: str | None = None
+    """Path or URL of the recording that a level with a trace's speed replays."""
+    shared_prefix: SharedPrefix | None = None
+    """None, as for a dataset: no two prompts begin alike, so that no prefix cache helps unasked."""
+    dataset: Dataset | None = None
     conversation: Conversation | None = None
     """In closed loop: each slot is a user."""
 
     @model_validator(mode="after")
     def _fits_the_loop(self) -> Self:
-        closed = self.level.concurrency is not None
-        if self.trace is not None and closed:
-            raise ValueError("a trace is replayed in open loop: give a request rate")
-        if self.conversation is not None and not closed:
+        if self.level.largest is not None:
+            raise ValueError("the largest load is found by measuring others: core.load.capacity")
+        if (self.trace is None) != (self.level.trace_speed is None):
+            raise ValueError("a trace and its speed belong together")
+        if self.conversation is not None and self.level.concurrency is None:
             raise ValueError("conversations are held in closed loop: give a concurrency")
         return self
 

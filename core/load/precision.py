@@ -6,18 +6,17 @@ from scipy.special import stdtrit
 
 from core.events import Distribution, Interval
 from core.load.histogram import Floats
-from core.load.latencies import e2e_latency, mean_itl, tpot, ttft
+from core.load.latencies import BY_REQUEST, metric_parts
 from core.load.observations import Observations
 from core.load.plan import LevelPlan
 from core.load.records import Ending
 from core.load.statistics import CONFIDENCE, describe
+from core.load.sweep import side
 from core.load.warmth import Batches
-from core.task import STATISTICS, Statistic
+from core.task import Statistic
 
 FEWEST_PERIODS = 3
 """Fewest lengths of a request from which an interval of throughput is stated."""
-
-_LATENCIES = {"ttft": ttft, "tpot": tpot, "itl": mean_itl, "e2e_latency": e2e_latency}
 
 
 def relative_error(
@@ -28,18 +27,37 @@ def relative_error(
     A throughput of any name is as well known as that of output tokens; ITL is judged by the mean
     gap of each request.
     """
-    family, _, named = metric.rpartition("_")
-    statistic = next((known for known in STATISTICS if known == named), None)
-    if family not in _LATENCIES or statistic is None:
+    family, statistic = metric_parts(metric)
+    if statistic is None:
         mean, margin = _throughput(plan, seen, opened, closed)
         return margin / mean if mean and margin is not None else None
+    found = _described(family, plan, seen, opened, closed)
+    return None if found is None else _half_width(found, statistic)
+
+
+def slos_settled(plan: LevelPlan, seen: Observations, opened: int, closed: int) -> bool:
+    """Return whether it is certain, metric by metric, whether the bounds of a level hold: all of
+    them do, or one of them does not."""
+    sides = []
+    for metric, bound in plan.thresholds.items():
+        family, statistic = metric_parts(metric)
+        if statistic is not None:
+            found = _described(family, plan, seen, opened, closed)
+            sides.append(
+                "unclear" if found is None else side(found.intervals.get(statistic), bound)
+            )
+    return "breaks" in sides or "unclear" not in sides
+
+
+def _described(
+    family: str, plan: LevelPlan, seen: Observations, opened: int, closed: int
+) -> Distribution | None:
     rows = seen.rows()
     rows = rows[(rows["due"] >= opened) & (rows["due"] < closed)]
     good = rows[rows["ending"] == Ending.COMPLETED]
-    found = describe(
-        _LATENCIES[family](good), failed=len(rows) - len(good), worst=plan.request_timeout
+    return describe(
+        BY_REQUEST[family](good), failed=len(rows) - len(good), worst=plan.request_timeout
     )
-    return None if found is None else _half_width(found, statistic)
 
 
 def throughput_interval(

@@ -6,10 +6,10 @@ from typing import TypeAlias
 import numpy as np
 
 from core.load.datasets import Messages, Sample
-from core.load.plan import LevelPlan, SharedPrefix
+from core.load.plan import LevelPlan
 from core.load.traces import Recorded
 from core.load.vocabulary import PromptWriter, Vocabulary
-from core.task import Scenario
+from core.task import Scenario, SharedPrefix
 
 Draft: TypeAlias = tuple[str | Messages, int, int]
 """A prompt, its tokens (0: not chosen), and the answer's."""

@@ -1,8 +1,9 @@
-"""The search for the largest load that meets the SLO: doubling, then bisection. Pure.
+"""The search for the largest load that meets the SLO: exponential, then bisection. Pure.
 
 Latency grows with load, so there is one border between the loads that hold and those that break. It
-is bracketed by doubling, or halving where the first load breaks, then bisected geometrically, until
-the smallest load known to break is within the tolerance of the largest known to hold.
+is bracketed by growing steps, or by halving where the first load breaks, then bisected
+geometrically, until the smallest load known to break is within the tolerance of the largest known
+to hold.
 """
 
 from collections.abc import Mapping
@@ -10,9 +11,14 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from core.events import SubRound
-from core.task import STATISTICS
+from core.load.latencies import metric_parts
 
 Holding: TypeAlias = Literal["holds", "breaks", "unclear"]
+
+LONGEST_STEP = 2.0
+"""Factor by which loads grow while nothing has broken."""
+NEAR_STEP = 1.25
+"""The first such factor where the border is likely to be near; each further one is its square."""
 
 
 @dataclass
@@ -27,6 +33,8 @@ class LoadSearch:
     """How close the border is found, as a share of the load; whole numbers stop at neighbours."""
     whole: bool = True
     """Whether loads are whole numbers."""
+    step: float = LONGEST_STEP
+    """Factor from the first load to the second."""
     held: float | None = None
     """The largest load known to hold."""
     broke: float | None = None
@@ -35,10 +43,10 @@ class LoadSearch:
     def ask(self) -> float | None:
         """Return the next load to try; None when the border is known."""
         if self.held is None and self.broke is None:
-            return self._tried(self.first)
+            return self._tried(min(self.first, self.most))
         if self.broke is None:
             assert self.held is not None
-            return None if self.held >= self.most else self._tried(min(self.most, self.held * 2))
+            return None if self.held >= self.most else self._larger(self.held)
         if self.held is None:
             least = 1.0 if self.whole else self.first / 1024
             return None if self.broke <= least else self._tried(max(least, self.broke / 2))
@@ -50,9 +58,14 @@ class LoadSearch:
     def tell(self, load: float, *, holds: bool) -> None:
         """Learn whether the SLO held at a load."""
         if holds:
+            if self.held is not None:
+                self.step = min(LONGEST_STEP, self.step**2)
             self.held = load if self.held is None else max(self.held, load)
         else:
             self.broke = load if self.broke is None else min(self.broke, load)
+
+    def _larger(self, held: float) -> float:
+        return min(self.most, max(self._tried(held * self.step), held + self.whole))
 
     def _tried(self, load: float) -> float:
         return float(max(1, round(load))) if self.whole else load
@@ -86,12 +99,18 @@ def kept_on_the_face_of_it(sub_round: SubRound, thresholds: Mapping[str, float])
 
 
 def _holding(sub_round: SubRound, metric: str, bound: float) -> Holding:
-    family, _, named = metric.rpartition("_")
-    statistic = next((known for known in STATISTICS if known == named), None)
+    family, statistic = metric_parts(metric)
     figure = sub_round.metric(metric)
     if figure is None or statistic is None:
         return "breaks" if figure is None or figure > bound else "holds"
-    low, high = getattr(sub_round, family).intervals.get(statistic, (0.0, float("inf")))
+    return side(getattr(sub_round, family).intervals.get(statistic), bound)
+
+
+def side(interval: tuple[float, float] | None, bound: float) -> Holding:
+    """Return on which side of a bound an interval lies; unclear where it is on both."""
+    if interval is None:
+        return "unclear"
+    low, high = interval
     if high <= bound:
         return "holds"
     return "breaks" if low > bound else "unclear"

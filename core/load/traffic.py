@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -13,10 +12,9 @@ from core.load.connections import Connections
 from core.load.conversations import Conversations
 from core.load.datasets import samples
 from core.load.exchange import Exchange, Request
-from core.load.files import records
+from core.load.files import local, records
 from core.load.ledger import Ledger
 from core.load.open_loop import OpenLoop
-from core.load.plan import Dataset, SharedPrefix
 from core.load.protocol import Prepare
 from core.load.requests import RequestWriter, Stock, opening_shares
 from core.load.sources import Draft, dataset_drafts, prefixed_drafts, random_drafts, trace_drafts
@@ -59,10 +57,9 @@ class Traffic:
             self.connections_wanted = share(plan.level.concurrency, order)
             self.loop = self._closed_loop(self.connections_wanted)
         else:
-            assert plan.level.request_rate is not None
-            expected = plan.level.request_rate / order.workers * OPEN_SPARE
+            self.loop, rate = self._open_loop()
+            expected = rate / order.workers * OPEN_SPARE
             self.connections_wanted = min(MOST_SPARE, 1 + round(expected))
-            self.loop = self._open_loop(plan.level.request_rate)
 
     def _closed_loop(self, slots: int) -> ClosedLoop:
         plan, writer = self._order.plan, self._writer
@@ -81,36 +78,40 @@ class Traffic:
 
         return ClosedLoop(self._connections, self._ledger, openings, following)
 
-    def _open_loop(self, rate: float) -> OpenLoop:
+    def _open_loop(self) -> tuple[OpenLoop, float]:
+        """Return the loop, and the mean rate of all workers together, in requests per second."""
         order, plan = self._order, self._order.plan
         if plan.trace is not None:
-            requests = recorded(records(Path(plan.trace.source)), speed=plan.trace.speed)
+            assert plan.level.trace_speed is not None
+            requests = recorded(records(local(plan.trace)), speed=plan.level.trace_speed)
             mine = requests[order.worker :: order.workers]
             drafts = trace_drafts(mine, self._vocabulary, self._rng)
             offsets = iter([request.offset for request in mine])
+            rate = len(requests) / max(1.0, requests[-1].offset)
         else:
+            assert plan.level.request_rate is not None
+            rate = plan.level.request_rate
             drafts = self._drafts()
             # All workers draw the same schedule, and each keeps its own part of it.
             common = np.random.default_rng([plan.seed, plan.index, order.round])
             every = schedule(plan.arrivals, rate, common)
             offsets = itertools.islice(every, order.worker, None, order.workers)
         stock = Stock(map(self._writer.request, drafts), 2 * self._expected())
-        return OpenLoop(self._connections, self._ledger, stock, offsets)
+        return OpenLoop(self._connections, self._ledger, stock, offsets), rate
 
     def _expected(self) -> int:
         return share(self._order.plan.requests, self._order)
 
     def _drafts(self) -> Iterator[Draft]:
         order, plan = self._order, self._order.plan
-        match plan.prompts:
-            case SharedPrefix() as prefix:
-                return prefixed_drafts(plan, prefix, self._vocabulary, self._rng)
-            case Dataset() as dataset:
-                found, _ = samples(records(Path(dataset.source)), deduplicate=dataset.deduplicate)
-                if len(found) < order.workers:
-                    raise UsageError(f"{dataset.source} holds no prompts")
-                return dataset_drafts(
-                    plan, found, self._rng, part=order.worker, parts=order.workers
-                )
-            case _:
-                return random_drafts(plan, self._vocabulary, self._rng)
+        if plan.shared_prefix is not None:
+            return prefixed_drafts(plan, plan.shared_prefix, self._vocabulary, self._rng)
+        if (dataset := plan.dataset) is None:
+            return random_drafts(plan, self._vocabulary, self._rng)
+        found, _ = samples(
+            records(local(dataset.source), most_bytes=dataset.most_mib << 20),
+            deduplicate=dataset.deduplicate,
+        )
+        if len(found) < order.workers:
+            raise UsageError(f"{dataset.source} holds no prompts")
+        return dataset_drafts(plan, found, self._rng, part=order.worker, parts=order.workers)

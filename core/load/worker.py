@@ -25,7 +25,7 @@ from core.load.connections import Connections
 from core.load.counting import NoUsageError, TokenCounter
 from core.load.histogram import bins
 from core.load.ledger import Ledger, counted
-from core.load.plan import Dataset, MeasurementError
+from core.load.plan import MeasurementError
 from core.load.protocol import (
     Begin,
     Broken,
@@ -111,7 +111,7 @@ class Load:
 
     async def _learn(self) -> Vocabulary:
         plan = self._order.plan
-        if isinstance(plan.prompts, Dataset):
+        if plan.dataset is not None:
             return Vocabulary()
         async with TokenCounter(self._order.target, timeout=plan.warmup_seconds) as counter:
             with contextlib.suppress(NoUsageError):

@@ -17,6 +17,8 @@ _TITLES = {
     "total_throughput": "total tok/s",
     "total_throughput_per_gpu": "total tok/s/GPU",
     "goodput": "goodput",
+    "goodput_under_slo_per_gpu": "goodput/GPU",
+    "load_under_slo_per_gpu": "largest load/GPU",
     "error_rate": "errors",
 }
 
@@ -77,6 +79,10 @@ def metric(name: str, value: float | None) -> str:
         return percentage(value)
     if name in {"request_throughput", "goodput"}:
         return f"{number(value)} req/s"
+    if name == "load_under_slo_per_gpu":
+        return f"{number(value)} /GPU"
+    if name == "goodput_under_slo_per_gpu":
+        return f"{number(value)} req/s/GPU"
     if name.endswith("_per_gpu"):
         return f"{number(value)} tok/s/GPU"
     if name.endswith("_throughput"):

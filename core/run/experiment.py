@@ -7,7 +7,7 @@ can never turn a result into a failure.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,10 +30,22 @@ from core.events import (
     Outcome,
     Phase,
     PhaseBegan,
+    Probe,
     ServerLaunched,
     SubRound,
 )
-from core.load import LevelPlan, LoadWorker, MeasurementError, Progress, RequestTable, Target
+from core.load import (
+    LoadWorker,
+    MeasurementError,
+    PlanTerms,
+    Progress,
+    RequestTable,
+    Target,
+    capacity_plan,
+    find_capacity,
+    level_plan,
+    load_target,
+)
 from core.machine import ports
 from core.machine.gpu_recorder import GpuRecorder
 from core.run.allocation import Allocation
@@ -42,15 +54,12 @@ from core.run.hosting import Berth, Hosting
 from core.run.journal import Journal
 from core.store import Store
 from core.task import Configuration, Level, Task
-from core.verdict import judge
+from core.verdict import judge, objective_metric
 
 T = TypeVar("T")
 
 _SILENCE_SHARE = 0.5
 """Share of the time to start after which a server that shows no sign of life is given up."""
-
-_REQUESTS_PER_STREAM = 4
-"""Fewest requests at a level for each that is in flight: fewer would be ramp-up and drain alone."""
 
 _TIMEOUT_KINDS = {
     Phase.STARTING: FailureKind.START_TIMEOUT,
@@ -216,17 +225,11 @@ class ExperimentRun:
             signs=bench.engine.signs,
             say=lambda stage: self._enter(Phase.STARTING, stage),
         )
-        return Target(
-            base_url=server.url,
-            model=model,
-            endpoint=task.benchmark.endpoint,
-            length_fields=bench.engine.requests.length_fields,
-            extras={**bench.engine.requests.extras, **task.benchmark.additional_params},
-        )
+        return load_target(task.benchmark, server.url, model, bench.engine.requests)
 
     async def _measure(self, target: Target, index: int, level: Level) -> None:
         """Measure a level; once more, if a stranger or the client itself spoiled it."""
-        self._enter(Phase.WARMING, f"level {index + 1} of {len(self._bench.task.levels())}")
+        self._enter(Phase.WARMING, self._place(index))
         measured = await self._unless_server_ends(self._measured(target, index, level))
         if spoiled := _spoiled(measured):
             self._warn(f"level {index + 1} was measured again: {spoiled.message}")
@@ -236,6 +239,9 @@ class ExperimentRun:
                 raise MeasurementError(spoiled)
         self._say_measured(measured)
         await self._bench.journal.settled()
+
+    def _place(self, index: int) -> str:
+        return f"level {index + 1} of {len(self._bench.task.levels())}"
 
     def _say_measured(self, measured: SubRound) -> None:
         number = self._order.number
@@ -247,34 +253,38 @@ class ExperimentRun:
         watched = () if bench.engine.simulated else self._gpus
         recorder = GpuRecorder(bench.allocation.gpus, watched, server.pids)
         async with recorder:
-            measured = await self._followed(target, self._plan(index, level))
+            measured = await self._followed(index, self._load(target, index, level))
         return with_gpu_use(measured, recorder.records()) if watched else measured
 
-    def _plan(self, index: int, level: Level) -> LevelPlan:
-        task, benchmark = self._bench.task, self._bench.task.benchmark
-        streams = level.concurrency or 1
-        return LevelPlan(
+    def _load(
+        self, target: Target, index: int, level: Level
+    ) -> AsyncGenerator[Progress | Probe | RequestTable | SubRound, None]:
+        """Return the measurement of a level, or of the largest load where that is asked for."""
+        bench, task = self._bench, self._bench.task
+        terms = PlanTerms(
             index=index,
-            level=level,
-            requests=max(benchmark.max_requests_per_iteration, _REQUESTS_PER_STREAM * streams),
-            max_seconds=benchmark.max_time_per_iteration,
-            warmup_seconds=task.timeouts.warmup,
-            request_timeout=task.timeouts.request,
             seed=task.optimization.seed + self._order.number * len(task.levels()) + index,
-            thresholds={name: slo.threshold for name, slo in task.slo.targets().items()},
-            gpus=max(1, self._bench.engine.gpus_needed(task, self._order.configuration)),
-            max_error_rate=benchmark.max_error_rate,
+            gpus=bench.engine.gpus_needed(task, self._order.configuration),
+            deciding=objective_metric(task.optimization.objective),
         )
+        if level.largest is None:
+            return bench.worker.measure(target, level_plan(task, level, terms))
+        plan = capacity_plan(task, level, terms)
+        return find_capacity(plan, lambda one: bench.worker.measure(target, one))
 
-    async def _followed(self, target: Target, plan: LevelPlan) -> SubRound:
+    async def _followed(
+        self, index: int, load: AsyncGenerator[Progress | Probe | RequestTable | SubRound, None]
+    ) -> SubRound:
         """Have the level measured, passing on what the load worker reports meanwhile."""
-        async for report in self._bench.worker.measure(target, plan):
+        async for report in load:
             match report:
                 case Progress():
-                    self._pass_on(report, plan.index)
+                    self._pass_on(report, index)
+                case Probe():
+                    self._enter(Phase.WARMING, f"{self._place(index)}: {_tried(report)}")
                 case RequestTable(data=data):
                     await self._bench.store.keep_samples(
-                        self._bench.task_id, self._order.number, plan.index, data
+                        self._bench.task_id, self._order.number, index, data
                     )
                 case SubRound():
                     return report
@@ -366,6 +376,12 @@ class ExperimentRun:
             self._warn(f"left behind: {remains.text}")
             if remains.gpu is not None:
                 self._bench.allocation.quarantine(remains.gpu, f"is set aside: {remains.text}")
+
+
+def _tried(probe: Probe) -> str:
+    """Return what came of one load: `a load of 32 holds the SLOs`."""
+    what = "holds" if probe.holds else "does not hold"
+    return f"a load of {probe.load:.4g} {what} the SLOs"
 
 
 def _spoiled(measured: SubRound) -> Failure | None:

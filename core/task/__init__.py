@@ -3,6 +3,7 @@
 from core.task.configuration import DEFAULTS, Configuration, FlagValue, spell
 from core.task.dimensions import Dimension, ParallelConfig, QuantConfig
 from core.task.document import (
+    LOAD_OBJECTIVES,
     Benchmark,
     Container,
     Engine,
@@ -27,16 +28,28 @@ from core.task.space import (
     condition_mistakes,
     finite_values,
 )
-from core.task.traffic import Level, Scenario
+from core.task.traffic import Level, LoadKind, Scenario
+from core.task.workload import (
+    Arrivals,
+    Conversation,
+    Dataset,
+    LoadSearchRules,
+    SharedPrefix,
+    Trace,
+)
 
 __all__ = [
     "DEFAULTS",
+    "LOAD_OBJECTIVES",
     "STATISTICS",
+    "Arrivals",
     "Benchmark",
     "Choices",
     "Conditions",
     "Configuration",
     "Container",
+    "Conversation",
+    "Dataset",
     "Dimension",
     "Engine",
     "FieldPath",
@@ -44,6 +57,8 @@ __all__ = [
     "Frozen",
     "GpuRules",
     "Level",
+    "LoadKind",
+    "LoadSearchRules",
     "MergeRule",
     "Model",
     "Mount",
@@ -56,6 +71,7 @@ __all__ = [
     "Reading",
     "Scenario",
     "Section",
+    "SharedPrefix",
     "Slo",
     "SloTarget",
     "Source",
@@ -63,6 +79,7 @@ __all__ = [
     "StrategyName",
     "Task",
     "Timeouts",
+    "Trace",
     "condition_mistakes",
     "dotted",
     "finite_values",

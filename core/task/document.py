@@ -4,7 +4,7 @@ Each field says its unit and default. The names are those of the task files that
 """
 
 import re
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -15,12 +15,28 @@ from core.task.frozen import Section
 from core.task.slo import Slo
 from core.task.space import ParameterSpace, condition_mistakes
 from core.task.traffic import Level, Scenario
+from core.task.workload import (
+    Arrivals,
+    Conversation,
+    Dataset,
+    LoadSearchRules,
+    SharedPrefix,
+    Trace,
+    one_or_many,
+)
 
 Objective: TypeAlias = Literal[
-    "minimize_latency", "maximize_throughput", "minimize_ttft", "minimize_tpot"
+    "minimize_latency",
+    "maximize_throughput",
+    "minimize_ttft",
+    "minimize_tpot",
+    "maximize_goodput",
+    "maximize_load_under_slo",
 ]
 
 MergeRule: TypeAlias = Literal["union", "intersection", "last_wins"]
+LOAD_OBJECTIVES: frozenset[Objective] = frozenset({"maximize_goodput", "maximize_load_under_slo"})
+"""Objectives for which the load is searched, not given."""
 
 StrategyName: TypeAlias = Literal["auto", "grid_search", "random", "bayesian", "tpe"]
 
@@ -31,13 +47,9 @@ _SAMPLING_NUMBERS = {
 _STRATEGY_SYNONYMS = {"grid": "grid_search", "random_search": "random"}
 
 
-def _one_or_many(raw: Any) -> Any:
-    return raw if isinstance(raw, list | tuple) else [raw]
-
-
 def _whole_scenarios(raw: Any) -> Any:
     """Mend what a YAML list without quotes does to `[D(100,50), D(8,8)]`: split inside brackets."""
-    items = _one_or_many(raw)
+    items = one_or_many(raw)
     if not all(isinstance(item, str) for item in items):
         return items
     return re.split(r",(?![^(]*\))", ",".join(items))
@@ -116,7 +128,8 @@ class Optimization(Section):
     strategy: StrategyName = "auto"
     """`auto` measures the whole space where it fits the budget, and is `bayesian` elsewhere."""
     objective: Objective = "minimize_latency"
-    """What to improve while the SLOs hold. Throughput is total tokens per second and GPU."""
+    """What to improve while the SLOs hold. Throughput is total tokens per second and GPU; goodput
+    is requests per second and GPU that hold every SLO, at the largest load that holds them."""
     max_iterations: int = Field(default=100, ge=1)
     """Most configurations to try, in experiments, beside the baseline."""
     timeout_per_iteration: Seconds = 1800.0
@@ -148,17 +161,90 @@ class Benchmark(Section):
     )
     """Prompt and answer lengths, in tokens: D(in,out), N(μ,σ)/(μ,σ), U(a,b)/(c,d)."""
     num_concurrency: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(_one_or_many)
-    ] = Field(default=(1,), min_length=1)
-    """Requests in flight at all times, one load level for each number."""
+        tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(one_or_many)
+    ] = (1,)
+    """Requests in flight at all times, one load level for each number. Where it is left out beside
+    a `request_rate` or a `trace`, there is no such level."""
+    request_rate: Annotated[
+        tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(one_or_many)
+    ] = ()
+    """Requests per second, whether or not the server keeps up; one load level for each number."""
+    arrivals: Arrivals = Arrivals()
+    """How requests arrive at a request rate."""
+    trace: Trace | None = None
+    """A recording to replay, one load level for each of its speeds."""
+    shared_prefix: SharedPrefix | None = None
+    """Beginnings that prompts share. None: no two prompts begin alike, and no cache helps."""
+    dataset_url: str | None = Field(default=None, min_length=1)
+    """A file of prompts, instead of random ones: a path, or an http(s) URL. ShareGPT-form JSON,
+    JSON lines, CSV or plain lines, packed or not."""
+    dataset_deduplicate: bool = True
+    """Whether a prompt that comes twice in the file is sent once."""
+    dataset_most_mib: int = Field(default=1024, ge=1)
+    """Largest file that is fetched or unpacked, in MiB."""
+    conversation: Conversation | None = None
+    """Whether each request in flight is a user who asks on, with all that was said before."""
+    load_search: LoadSearchRules = LoadSearchRules()
+    """How the largest load is searched, with `maximize_goodput` or `maximize_load_under_slo`."""
+    api_key_variable: str | None = Field(default=None, min_length=1)
+    """Environment variable that holds the key which requests carry. The key stays out of files."""
+    gpu_hour_price: float | None = Field(default=None, ge=0)
+    """What one GPU costs for an hour, in any currency, for the cost of a million tokens."""
     max_time_per_iteration: Minutes = 600.0
     """Longest time for one load level. A bare number means minutes; `90s` and `2m` work too."""
     max_requests_per_iteration: int = Field(default=50, ge=1)
     """Measured requests at one load level; never fewer than four times its concurrency."""
+    precision: float | None = Field(default=None, gt=0, lt=1)
+    """A level ends early once half the 95 % interval of the objective's metric is at most this
+    share of it, and it is certain which SLOs hold. None: every level has all its requests."""
+    extend_requests_to: int | None = Field(default=None, ge=1)
+    """Measured requests up to which a level goes on that has not reached `precision` by then."""
     max_error_rate: float = Field(default=0.05, gt=0, le=1)
     """Share of failed requests at which a load level counts as failed."""
     additional_params: dict[str, Any] = Field(default_factory=dict)
     """Fields laid over every request's body: `temperature`, `ignore_eos`, …"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_what_is_asked(cls, raw: Any) -> Any:
+        """Add no closed loop to an open one."""
+        if isinstance(raw, dict) and (raw.get("request_rate") or raw.get("trace")):
+            return {"num_concurrency": (), **raw}
+        return raw
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not (self.num_concurrency or self.request_rate or self.trace):
+            raise ValueError("no load level: give num_concurrency, request_rate or a trace")
+        if self.dataset_url is not None and self.shared_prefix is not None:
+            raise ValueError("shared_prefix makes prompts, and dataset_url brings them: give one")
+        if self.conversation is not None and (self.request_rate or self.trace):
+            raise ValueError("a conversation is held in closed loop: give num_concurrency alone")
+        return self
+
+    def levels(self) -> tuple[Level, ...]:
+        """Return the load levels that are asked for, in order."""
+        levels: list[Level] = []
+        for scenario in self.traffic_scenarios:
+            levels += [
+                Level(scenario=scenario, concurrency=concurrency)
+                for concurrency in self.num_concurrency
+            ]
+            levels += [Level(scenario=scenario, request_rate=rate) for rate in self.request_rate]
+        if self.trace is not None:
+            scenario = self.traffic_scenarios[0]
+            levels += [Level(scenario=scenario, trace_speed=speed) for speed in self.trace.speed]
+        return tuple(levels)
+
+    def dataset(self) -> Dataset | None:
+        """Return the file that prompts come from, if they do."""
+        if self.dataset_url is None:
+            return None
+        return Dataset(
+            source=self.dataset_url,
+            deduplicate=self.dataset_deduplicate,
+            most_mib=self.dataset_most_mib,
+        )
 
     @field_validator("additional_params")
     @classmethod
@@ -191,7 +277,7 @@ class Task(Section):
     """The flags to tune and the values they may take; `auto` is `recommended: true`."""
     recommended: bool = False
     """Whether the flags that matter most with the engine are tuned, too, over sensible values."""
-    presets: Annotated[tuple[str, ...], BeforeValidator(_one_or_many)] = ()
+    presets: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = ()
     """Names of parameter presets whose flags are tuned, too. `parameters` has the last word."""
     presets_merge: MergeRule = "union"
     """What becomes of a flag that several presets name: all values, the common ones, the last's."""
@@ -216,10 +302,30 @@ class Task(Section):
             raise ValueError("; ".join(f"{name} {mistake}" for name, mistake in mistakes))
         return raw
 
+    @model_validator(mode="after")
+    def _a_largest_load_has_a_limit(self) -> Self:
+        if self.optimization.objective in LOAD_OBJECTIVES and not self.slo.targets():
+            raise ValueError(
+                f"the objective {self.optimization.objective} needs an SLO: without one, every load"
+                " will do"
+            )
+        if self.benchmark.conversation is not None and self._largest_rate:
+            raise ValueError(
+                "a conversation is held in closed loop: search the largest load over concurrency"
+            )
+        return self
+
+    @property
+    def _largest_rate(self) -> bool:
+        searched = self.optimization.objective in LOAD_OBJECTIVES
+        return searched and self.benchmark.load_search.over == "request_rate"
+
     def levels(self) -> tuple[Level, ...]:
         """Return every load level of an experiment, in the order they are measured."""
-        return tuple(
-            Level(scenario=scenario, concurrency=concurrency)
-            for scenario in self.benchmark.traffic_scenarios
-            for concurrency in self.benchmark.num_concurrency
-        )
+        benchmark = self.benchmark
+        if self.optimization.objective in LOAD_OBJECTIVES:
+            over = benchmark.load_search.over
+            return tuple(
+                Level(scenario=scenario, largest=over) for scenario in benchmark.traffic_scenarios
+            )
+        return benchmark.levels()

@@ -36,3 +36,6 @@ Seconds: TypeAlias = Annotated[float, Field(gt=0), _reader("s"), _AS_TEXT]
 
 Minutes: TypeAlias = Annotated[float, Field(gt=0), _reader("m"), _AS_TEXT]
 """Seconds; a bare number means minutes."""
+
+Pause: TypeAlias = Annotated[float, Field(ge=0), _reader("s"), _AS_TEXT]
+"""Seconds, or none at all; a bare number means seconds."""

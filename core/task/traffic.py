@@ -9,7 +9,7 @@ Scenario grammar, in tokens:
 """
 
 import re
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import Field, model_serializer, model_validator
 
@@ -75,22 +75,39 @@ class Scenario(Frozen):
         return f"D({a},{c})" if self.shape == "D" else f"{self.shape}({a},{b})/({c},{d})"
 
 
+LoadKind: TypeAlias = Literal["concurrency", "request_rate"]
+"""What grows in a search for the largest load."""
+
+
 class Level(Frozen):
-    """One load level: a scenario, sent closed-loop at a concurrency or open-loop at a rate."""
+    """One load level: a scenario in closed loop, in open loop, or as large as the SLOs allow."""
 
     scenario: Scenario
     concurrency: int | None = Field(default=None, ge=1)
-    """Requests in flight at all times (closed loop); None for open loop."""
+    """Requests in flight at all times (closed loop)."""
     request_rate: float | None = Field(default=None, gt=0)
-    """Requests per second (open loop); None for closed loop."""
+    """Requests per second (open loop)."""
+    trace_speed: float | None = Field(default=None, gt=0)
+    """Times faster than it was recorded at which a trace is replayed (open loop). Lengths are the
+    trace's then, not the scenario's."""
+    largest: LoadKind | None = None
+    """What is to be as large as the SLOs allow. The result has the load that was found instead."""
 
     @model_validator(mode="after")
     def _one_kind_of_load(self) -> Self:
-        if (self.concurrency is None) == (self.request_rate is None):
-            raise ValueError("a level has either a concurrency or a request rate")
+        kinds = (self.concurrency, self.request_rate, self.trace_speed, self.largest)
+        if sum(kind is not None for kind in kinds) != 1:
+            raise ValueError(
+                "a level has either a concurrency, a request rate, a trace's speed, or the largest"
+                " load that holds the SLOs"
+            )
         return self
 
     def __str__(self) -> str:
         if self.concurrency is not None:
             return f"{self.scenario} × {self.concurrency}"
-        return f"{self.scenario} @ {self.request_rate:g}/s"
+        if self.request_rate is not None:
+            return f"{self.scenario} @ {self.request_rate:g}/s"
+        if self.trace_speed is not None:
+            return f"trace, speed {self.trace_speed:g}"
+        return f"{self.scenario}, largest {str(self.largest).replace('_', ' ')}"

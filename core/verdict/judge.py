@@ -11,6 +11,13 @@ The score is the number older result files carry, so that figures compare:
 
 with base = mean E2E latency, TTFT or TPOT in seconds, or minus the total tokens per second and GPU,
 each the plain mean over load levels.
+
+Where the load is searched, each scenario has one level, the largest load that holds every SLO, and
+
+    load    = that load: requests in flight, or per second, by GPU
+    goodput = requests per second and GPU that held every SLO at that load
+
+A scenario of which no load holds them makes the configuration infeasible.
 """
 
 import math
@@ -28,6 +35,8 @@ _OBJECTIVE_METRICS: dict[Objective, str] = {
     "minimize_ttft": "ttft_mean",
     "minimize_tpot": "tpot_mean",
     "maximize_throughput": "total_throughput_per_gpu",
+    "maximize_goodput": "goodput_under_slo_per_gpu",
+    "maximize_load_under_slo": "load_under_slo_per_gpu",
 }
 
 
@@ -67,8 +76,10 @@ def judge(
     reasons = [explain(verdict) for verdict in verdicts if verdict.broken]
     if len(sub_rounds) < levels:
         reasons.append(f"{levels - len(sub_rounds)} of {levels} load levels were not measured")
+    unfound = [reason for s in sub_rounds if (reason := _no_load(s))]
+    reasons += unfound
     value = objective_value(sub_rounds, objective)
-    if value is None and sub_rounds:
+    if value is None and sub_rounds and not unfound:
         reasons.append(f"{_OBJECTIVE_METRICS[objective]} could not be measured")
     return Verdict(
         slos=verdicts,
@@ -79,6 +90,19 @@ def judge(
         violation=sum(verdict.violation for verdict in verdicts),
         reasons=tuple(reasons),
     )
+
+
+def _no_load(sub_round: SubRound) -> str:
+    """Return that no load was found to hold the SLOs; empty where one was, or none was sought."""
+    found = sub_round.found
+    if found is None or found.load is not None:
+        return ""
+    kind = "requests in flight" if found.over == "concurrency" else "requests per second"
+    if found.given_up:
+        return f"the SLOs do not hold at {found.broke:g} {kind}, as they do for the best so far"
+    if found.client_bound:
+        return "the load generator could not give enough load to tell which load holds the SLOs"
+    return f"the SLOs do not hold even at {found.broke:g} {kind}"
 
 
 def judge_slo(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from core.load.arrivals import BLOCK, schedule
-from core.load.plan import Arrivals
+from core.task import Arrivals
 
 POISSON, CONSTANT = Arrivals(), Arrivals(process="constant")
 
@@ -56,7 +56,7 @@ def test_gamma_gaps_are_as_bursty_as_asked() -> None:
 
 
 def test_a_ramp_rises_in_proportion_to_time_and_then_stays() -> None:
-    moments = first(4000, Arrivals(process="constant", ramp_seconds=20), 100)
+    moments = first(4000, Arrivals(process="constant", ramp=20), 100)
     assert (moments < 20).sum() == pytest.approx(1000, abs=2)  # half of 20 s at 100/s
     assert (moments < 10).sum() == pytest.approx(250, abs=2)  # a quarter of that by half time
     late = moments[moments > 20]

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from core.errors import HostError, UsageError
-from core.load import files
 from core.load.datasets import Sample, as_text, samples
 from core.load.files import fetch, is_url, records
 from tests.load.scripted import ScriptedServer
@@ -130,13 +129,10 @@ def test_a_missing_file_and_an_archive_without_data_are_told(tmp_path: Path) -> 
         list(records(tmp_path / "x.zip"))
 
 
-def test_a_file_that_swells_beyond_the_limit_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(files, "MOST_BYTES", 1000)
+def test_a_file_that_swells_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl.gz").write_bytes(gzip.compress(LINES * 1000))
     with pytest.raises(HostError, match="smaller"):
-        list(records(tmp_path / "x.jsonl.gz"))
+        list(records(tmp_path / "x.jsonl.gz", most_bytes=1000))
 
 
 async def test_a_file_that_cannot_be_fetched_is_told(tmp_path: Path) -> None:

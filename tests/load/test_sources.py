@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.load.datasets import Sample
-from core.load.plan import LevelPlan, SharedPrefix
+from core.load.plan import LevelPlan
 from core.load.sources import (
     dataset_drafts,
     lengths,
@@ -19,7 +19,7 @@ from core.load.sources import (
 )
 from core.load.traces import Recorded
 from core.load.vocabulary import Vocabulary
-from core.task import Level, Scenario
+from core.task import Level, Scenario, SharedPrefix
 
 PLAIN = Vocabulary()
 
@@ -59,7 +59,7 @@ def test_random_prompts_are_as_long_as_drawn() -> None:
 
 def test_shared_prefixes_are_shared_within_groups_and_over_workers() -> None:
     prefix = SharedPrefix(prefix_tokens=30, groups=3, share=0.8)
-    asked = plan(prompts=prefix)
+    asked = plan(shared_prefix=prefix)
     begun: list[set[str]] = []
     for worker in range(2):
         drafts = prefixed_drafts(asked, prefix, PLAIN, np.random.default_rng(worker))

@@ -74,7 +74,7 @@ def test_on_and_off_are_words() -> None:
             "benchmark: {num_concurrency: [4, 0]}",
             "benchmark.num_concurrency[1]: must be at least 1",
         ),
-        ("benchmark: {num_concurrency: []}", "num_concurrency: must not be empty"),
+        ("benchmark: {num_concurrency: []}", "benchmark: no load level: give num_concurrency"),
         ("benchmark: {traffic_scenarios: D(1;2)}", "'D(1;2)' is no traffic scenario"),
         ("benchmark: {max_time_per_iteration: soon}", "'soon' is no length of time"),
         ("slo: {ttft: {threshold: -1}}", "slo.ttft.mean.threshold: must be above 0, not -1"),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.events import LoadFound, SubRound
 from core.task import Objective, Slo
 from core.verdict import best, explain, gain, judge, rank_key
 from tests.builders import distribution, experiment, sub_round
@@ -149,3 +150,41 @@ def test_best_takes_the_earlier_of_two_equals() -> None:
     assert found is not None
     assert found.number == 1
     assert best([experiment(1)]) is None
+
+
+def found(index: int = 0, load: float | None = 40, **more: object) -> SubRound:
+    """A sub-round of the largest load that was found."""
+    search = LoadFound.model_validate(
+        {"over": "concurrency", "load": load, "broke": 44, "certain": True} | more
+    )
+    return sub_round(index).model_copy(update={"found": search, "goodput": 7.0, "gpus": 2})
+
+
+def test_the_largest_load_and_its_goodput_are_objectives_by_gpu() -> None:
+    measured = [found(0, load=40), found(1, load=20)]
+    load = judge(measured, Slo(), "maximize_load_under_slo", levels=2)
+    goodput = judge(measured, Slo(), "maximize_goodput", levels=2)
+    assert (load.feasible, load.value, load.score) == (True, 15, -15)
+    assert (goodput.feasible, goodput.value, goodput.score) == (True, 3.5, -3.5)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({}, "the SLOs do not hold even at 44 requests in flight"),
+        (
+            {"given_up": True, "over": "request_rate"},
+            "the SLOs do not hold at 44 requests per second, as they do for the best so far",
+        ),
+        (
+            {"client_bound": True},
+            "the load generator could not give enough load to tell which load holds the SLOs",
+        ),
+    ],
+)
+def test_a_configuration_for_which_no_load_was_found_is_infeasible(
+    more: dict[str, object], reason: str
+) -> None:
+    verdict = judge([found(), found(1, load=None, **more)], Slo(), "maximize_goodput", levels=2)
+    assert (verdict.feasible, verdict.value) == (False, None)
+    assert verdict.reasons == (reason,)
