@@ -8,9 +8,11 @@ import asyncio
 import os
 import signal
 import sys
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
@@ -39,6 +41,7 @@ from tui.terminal import Capabilities, capabilities
 if TYPE_CHECKING:
     from core.machine.gpus import Gpus
     from core.store import TaskSummary, Viewer
+    from tui.form.drafts import Origin
 
     _Standing = tuple[Sequence[TaskSummary], Sequence[TaskSummary]]
 
@@ -163,16 +166,20 @@ class Autotuner(App[None]):
         here = self.view
         if here is not None and keep_trail and name != here.NAME and not isinstance(here, Opening):
             self._trail = [*(n for n in self._trail if n != name), here.NAME]
-        if name not in self._views:
-            module, _, kind = SCREENS[name].where.partition(":")
-            self._views[name] = getattr(import_module(module), kind)()
-            self.install_screen(self._views[name], name)  # so that it lives on when it is left
-        if here is self._views[name]:
+        if here is self._made(name):
             here.on_screen_resume()
         elif isinstance(here, Opening):
             self.push_screen(name)
         else:
             self.switch_screen(name)
+
+    def _made(self, name: str) -> View:
+        """Return a screen, made now if it has not been shown before."""
+        if name not in self._views:
+            module, _, kind = SCREENS[name].where.partition(":")
+            self._views[name] = getattr(import_module(module), kind)()
+            self.install_screen(self._views[name], name)  # so that it lives on when it is left
+        return self._views[name]
 
     def mark(self, mark: Mark) -> None:
         """Mark an experiment for comparing, or not any more."""
@@ -191,9 +198,38 @@ class Autotuner(App[None]):
 
     def open_form(self, task_id: int | None, *, copy: bool = False) -> None:
         """Show the form: for a new task, or for one that is to be changed or copied."""
+        from tui import commands
+        from tui.form.drafts import NEW, Origin
+
+        if task_id is None:
+            self._write(NEW)
+            return
+
+        async def look() -> None:
+            task = await commands.find(task_id)
+            title = f"Copy of {task.ref}" if copy else f"{task.ref}, another version"
+            self._write(Origin(f"task-{task.id}", title, task.text))
+
+        self.do(look())
 
     def open_file(self, path: str) -> None:
         """Show the form with a task file."""
+        from core.task import read_text
+        from tui.form.drafts import Origin
+
+        file = Path(path).expanduser()
+        try:
+            text = read_text(file)
+        except AutotunerError as error:
+            self.say(f"✗ {str(error).splitlines()[0]}", "bad")
+            return
+        self._write(Origin(f"file-{zlib.crc32(str(file.absolute()).encode()):08x}", path, text))
+
+    def _write(self, origin: "Origin") -> None:
+        """Show the form, to write this."""
+        form = self._made("form")
+        form.open(origin)  # type: ignore[attr-defined]  # the form alone is opened so
+        self.go("form")
 
     def action_jump(self, name: str) -> None:
         """Show a numbered screen."""

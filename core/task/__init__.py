@@ -18,7 +18,7 @@ from core.task.document import (
     Timeouts,
 )
 from core.task.frozen import Frozen, Section
-from core.task.reading import FieldPath, Reading, Source, dotted, parse_task, read_task
+from core.task.reading import FieldPath, Reading, Source, dotted, parse_task, read_task, read_text
 from core.task.slo import STATISTICS, Slo, SloTarget, Statistic
 from core.task.space import (
     Choices,
@@ -85,5 +85,6 @@ __all__ = [
     "finite_values",
     "parse_task",
     "read_task",
+    "read_text",
     "spell",
 ]

@@ -79,10 +79,19 @@ def read_task(path: Path) -> Reading:
     Raises:
         TaskError: the file is missing, is neither YAML nor JSON, or holds a mistake.
     """
+    return parse_task(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """Return the text of the task file at `path`, right or wrong.
+
+    Raises:
+        TaskError: the file is missing, or is no text.
+    """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise TaskError([f"{path}: is larger than 4 MiB, so it is no task file"])
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise TaskError([f"{path}: there is no such file"]) from None
     except IsADirectoryError:
@@ -91,7 +100,6 @@ def read_task(path: Path) -> Reading:
         raise TaskError([f"{path}: is not UTF-8 text, so it is no task file"]) from None
     except OSError as error:
         raise TaskError([f"{path}: cannot be read: {error.strerror}"]) from None
-    return parse_task(text, str(path))
 
 
 def parse_task(text: str, name: str = "task") -> Reading:

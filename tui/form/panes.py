@@ -1,0 +1,64 @@
+"""The parts of the form that are not its table: the YAML, and what there is to say of it."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import TextArea
+
+from core.report.characters import one_line
+from tui.form.draft import Draft
+from tui.spans import Line, Span, crop, line, wrap
+from tui.widgets.canvas import Canvas
+
+
+class YamlPane(TextArea):
+    """The YAML, to read and to type into."""
+
+    DEFAULT_CSS = """
+    YamlPane, YamlPane:focus {
+        border: none; border-left: solid $panel; padding: 0 0 0 1; width: 1fr;
+        background: $background;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "screen.yaml", "form", priority=True),
+        Binding("escape", "screen.leave_yaml", "form", priority=True),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__("", show_line_numbers=True, tab_behavior="focus", compact=True)
+        self.cursor_blink = False
+
+    def show(self, text: str) -> None:
+        """Take in another text, and stay where the cursor is."""
+        if text != self.text:
+            place = self.cursor_location
+            self.load_text(text)
+            with contextlib.suppress(ValueError, IndexError):
+                self.move_cursor(place)
+
+
+class Status(Canvas):
+    """What the task amounts to, and what is wrong with it."""
+
+    DEFAULT_CSS = "Status { height: 4; }"
+
+    def __init__(self, draft: Callable[[], Draft]) -> None:
+        super().__init__()
+        self._draft = draft
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:
+        """Return the lines."""
+        draft = self._draft()
+        rows = [line(Span("─" * width, "muted"))]
+        for problem in draft.problems[: height - 2]:
+            rows += wrap(f" ✗ {problem}", width, "bad", most=2)
+        if not draft.problems and draft.reading is not None:
+            rows += [
+                crop(line(Span(f" ! {one_line(notice)}", "warn")), width)
+                for notice in draft.reading.notices
+                if "is not known" in notice
+            ]
+        return rows[:height]
