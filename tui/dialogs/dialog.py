@@ -9,6 +9,7 @@ from textual.widgets import Input
 
 from tui.spans import Line, crop
 from tui.widgets.canvas import Canvas
+from tui.widgets.prompt_keys import PromptKeys
 
 R = TypeVar("R")
 
@@ -52,7 +53,7 @@ class Lines(Canvas):
         return [crop(row, width) for row in self._content]
 
 
-class Entry(Input):
+class Entry(PromptKeys, Input):
     """A line to type into, whose cursor does not blink: blinking is traffic on an idle line."""
 
     DEFAULT_CSS = """

@@ -11,9 +11,10 @@ from core.report.characters import one_line
 from tui.form.draft import Draft
 from tui.spans import Line, Span, crop, line, wrap
 from tui.widgets.canvas import Canvas
+from tui.widgets.prompt_keys import PromptKeys
 
 
-class YamlPane(TextArea):
+class YamlPane(PromptKeys, TextArea):
     """The YAML, to read and to type into."""
 
     DEFAULT_CSS = """
@@ -43,17 +44,27 @@ class YamlPane(TextArea):
 class Status(Canvas):
     """What the task amounts to, and what is wrong with it."""
 
-    DEFAULT_CSS = "Status { height: 4; }"
+    DEFAULT_CSS = "Status { height: 5; }"
 
-    def __init__(self, draft: Callable[[], Draft]) -> None:
+    def __init__(self, draft: Callable[[], Draft], help_: Callable[[], str]) -> None:
+        """Make the lines.
+
+        Args:
+            draft: returns what is written.
+            help_: returns what is said of the row under the cursor.
+        """
         super().__init__()
         self._draft = draft
+        self._help = help_
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """Return the lines."""
         draft = self._draft()
-        rows = [line(Span("─" * width, "muted"))]
-        for problem in draft.problems[: height - 2]:
+        rows = [
+            line(Span("─" * width, "muted")),
+            crop(line(Span(f" {self._help()}", "muted")), width),
+        ]
+        for problem in draft.problems[: height - 3]:
             rows += wrap(f" ✗ {problem}", width, "bad", most=2)
         if not draft.problems and draft.reading is not None:
             rows += [

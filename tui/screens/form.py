@@ -72,16 +72,15 @@ class FormView(View):
             lambda row: (row.kind, row.title, row.path), id="form", numbered=False
         )
         self._yaml = YamlPane()
-        self._status = Status(lambda: self.draft)
+        self._status = Status(lambda: self.draft, self._help)
         self._panes = Horizontal(self._table, self._yaml)
         return [Vertical(self._panes, self._status)]
 
     def on_mount(self) -> None:
         """Choose the columns, and take the keys."""
         self._table.columns = (
-            Column("", _title, rank=0, most=26),
+            Column("field", _title, rank=0, most=26),
             Column("value", _value, rank=0, most=60, stretch=True),
-            Column("", lambda row: line(Span(row.help, "muted")), rank=3, most=50, stretch=True),
         )
         self._table.focus()
 
@@ -170,6 +169,17 @@ class FormView(View):
     def on_table_opened(self) -> None:
         """Change the value under the cursor."""
         self.action_change()
+
+    def on_table_moved(self) -> None:
+        """Say what the row under the cursor is."""
+        self._status.redraw()
+
+    def _help(self) -> str:
+        row = self._table.current
+        if row is None:
+            return ""
+        assumed = "" if row.given or not row.value else "; not in the task, so this is assumed"
+        return f"{row.title}: {row.help}{assumed}" if row.help else row.title
 
     def action_change(self) -> None:
         """Ask for another value of the row under the cursor."""
