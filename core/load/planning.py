@@ -49,7 +49,7 @@ def level_plan(task: Task, level: Level, terms: PlanTerms) -> LevelPlan:
         index=terms.index,
         level=level,
         requests=requests,
-        max_seconds=benchmark.max_time_per_iteration,
+        max_seconds=task.level_time_limit,
         warmup_seconds=task.timeouts.warmup,
         request_timeout=task.timeouts.request,
         seed=terms.seed,

@@ -31,6 +31,8 @@ _FIRST_TOKEN = 0.5
 _WARMUP_SHARE = 0.25
 _REQUESTS_PER_STREAM = 4
 """Fewest measured requests for each stream of a load level."""
+_PROBES = 8
+"""Loads that are tried to find the largest one."""
 
 _FIGURES = re.compile(r"\d[\d,.]*")
 
@@ -225,10 +227,15 @@ def _level(task: Task, level: Level) -> float:
     tokens = level.scenario.output
     answer = tokens[0] if level.scenario.shape == "N" else fmean(tokens)
     one = _FIRST_TOKEN + answer * _TOKEN
-    measuring = requests / level.request_rate if level.request_rate else 0.0
-    measuring = measuring or math.ceil(requests / streams) * one
-    measuring = min(measuring, task.benchmark.max_time_per_iteration)
-    return measuring + max(one, measuring * _WARMUP_SHARE)
+    if level.request_rate:
+        measuring = requests / level.request_rate
+    elif level.trace_speed:
+        measuring = task.level_time_limit
+    else:
+        measuring = math.ceil(requests / streams) * one
+    measuring = min(measuring, task.level_time_limit)
+    probes = 1 if level.largest is None else _PROBES
+    return probes * (measuring + max(one, measuring * _WARMUP_SHARE))
 
 
 def _counted(number: int, thing: str) -> str:

@@ -18,8 +18,10 @@ from core.task.document import (
     Timeouts,
 )
 from core.task.frozen import Frozen, Section
-from core.task.reading import FieldPath, Reading, Source, dotted, parse_task, read_task, read_text
+from core.task.preset import Merged, Preset, merge
+from core.task.reading import Reading, parse_task, read_preset, read_task
 from core.task.slo import STATISTICS, Slo, SloTarget, Statistic
+from core.task.source import FieldPath, Source, dotted, read_text
 from core.task.space import (
     Choices,
     Conditions,
@@ -60,12 +62,14 @@ __all__ = [
     "LoadKind",
     "LoadSearchRules",
     "MergeRule",
+    "Merged",
     "Model",
     "Mount",
     "Objective",
     "Optimization",
     "ParallelConfig",
     "ParameterSpace",
+    "Preset",
     "QuantConfig",
     "Range",
     "Reading",
@@ -83,7 +87,9 @@ __all__ = [
     "condition_mistakes",
     "dotted",
     "finite_values",
+    "merge",
     "parse_task",
+    "read_preset",
     "read_task",
     "read_text",
     "spell",

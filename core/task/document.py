@@ -59,7 +59,14 @@ class Model(Section):
     """The model to serve."""
 
     id_or_path: str = Field(min_length=1)
-    """A local path, or the id that the engine knows the model by."""
+    """A local path, or the id that the engine knows the model by; `name` in older files."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older_name(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and "name" in raw and "id_or_path" not in raw:
+            return {("id_or_path" if key == "name" else key): v for key, v in raw.items()}
+        return raw
 
 
 class Engine(Section):
@@ -130,13 +137,13 @@ class Optimization(Section):
     objective: Objective = "minimize_latency"
     """What to improve while the SLOs hold. Throughput is total tokens per second and GPU; goodput
     is requests per second and GPU that hold every SLO, at the largest load that holds them."""
-    max_iterations: int = Field(default=100, ge=1)
+    max_iterations: int = Field(default=100, ge=1, le=1_000_000)
     """Most configurations to try, in experiments, beside the baseline."""
     timeout_per_iteration: Seconds = 1800.0
     """Longest time for one experiment from launch to its last load level, in seconds."""
-    n_initial_random: int = Field(default=5, ge=0)
+    n_initial_random: int = Field(default=5, ge=0, le=1_000_000)
     """Random configurations before a model-based strategy trusts its model."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of everything random."""
     baseline: bool = True
     """Whether experiment 0 measures the engine's defaults."""
@@ -161,7 +168,7 @@ class Benchmark(Section):
     )
     """Prompt and answer lengths, in tokens: D(in,out), N(μ,σ)/(μ,σ), U(a,b)/(c,d)."""
     num_concurrency: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(one_or_many)
+        tuple[Annotated[int, Field(ge=1, le=100_000)], ...], BeforeValidator(one_or_many)
     ] = (1,)
     """Requests in flight at all times, one load level for each number. Where it is left out beside
     a `request_rate` or a `trace`, there is no such level."""
@@ -192,7 +199,7 @@ class Benchmark(Section):
     """What one GPU costs for an hour, in any currency, for the cost of a million tokens."""
     max_time_per_iteration: Minutes = 600.0
     """Longest time for one load level. A bare number means minutes; `90s` and `2m` work too."""
-    max_requests_per_iteration: int = Field(default=50, ge=1)
+    max_requests_per_iteration: int = Field(default=50, ge=1, le=10_000_000)
     """Measured requests at one load level; never fewer than four times its concurrency."""
     precision: float | None = Field(default=None, gt=0, lt=1)
     """A level ends early once half the 95 % interval of the objective's metric is at most this
@@ -266,7 +273,9 @@ class Task(Section):
     model: Model
     base_runtime: str
     """The engine: `simulated`, `llamacpp`, `custom`, …"""
-    deployment_mode: Literal["local", "docker"] = "local"
+    deployment_mode: Annotated[
+        Literal["local", "docker"], BeforeValidator(lambda raw: "local" if raw == "ome" else raw)
+    ] = "local"
     """Where servers run: as processes of this machine, or in containers on it."""
     runtime_image_tag: str | None = None
     """Tag of the engine's image, with `deployment_mode: docker`."""
@@ -319,6 +328,12 @@ class Task(Section):
     def _largest_rate(self) -> bool:
         searched = self.optimization.objective in LOAD_OBJECTIVES
         return searched and self.benchmark.load_search.over == "request_rate"
+
+    @property
+    def level_time_limit(self) -> float:
+        """Longest time for one load level, in seconds: no level may use up the others' time."""
+        share = self.optimization.timeout_per_iteration / max(1, len(self.levels()))
+        return min(self.benchmark.max_time_per_iteration, share)
 
     def levels(self) -> tuple[Level, ...]:
         """Return every load level of an experiment, in the order they are measured."""

@@ -30,11 +30,12 @@ def _spelled_in_seconds(seconds: float) -> str:
 
 
 _AS_TEXT = PlainSerializer(_spelled_in_seconds)
+_POSSIBLE = Field(gt=0, le=366 * 86400.0)
 
-Seconds: TypeAlias = Annotated[float, Field(gt=0), _reader("s"), _AS_TEXT]
+Seconds: TypeAlias = Annotated[float, _POSSIBLE, _reader("s"), _AS_TEXT]
 """Seconds; a bare number means seconds."""
 
-Minutes: TypeAlias = Annotated[float, Field(gt=0), _reader("m"), _AS_TEXT]
+Minutes: TypeAlias = Annotated[float, _POSSIBLE, _reader("m"), _AS_TEXT]
 """Seconds; a bare number means minutes."""
 
 Pause: TypeAlias = Annotated[float, Field(ge=0), _reader("s"), _AS_TEXT]

@@ -18,6 +18,8 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from core.task.configuration import FlagValue, spell
 from core.task.frozen import Frozen
 
+_MOST_STEPS = 2**53
+
 
 def _one_or_many(raw: Any) -> Any:
     return raw if isinstance(raw, list | tuple) else [raw]
@@ -81,6 +83,8 @@ class Range(Frozen):
             raise ValueError(f"low {self.low:g} is above high {self.high:g}")
         if self.log and self.low <= 0:
             raise ValueError(f"a logarithmic range needs low above 0, not {self.low:g}")
+        if self.step is not None and (self.high - self.low) / self.step > _MOST_STEPS:
+            raise ValueError(f"step {self.step:g} is too small for {self.low:g} to {self.high:g}")
         if self.type == "integer":
             for name in ("low", "high", "step"):
                 bound = getattr(self, name)
@@ -123,7 +127,7 @@ class Range(Frozen):
 
 def _form(raw: Any) -> str:
     kind = raw.get("type") if isinstance(raw, dict) else getattr(raw, "type", None)
-    return "range" if kind in {"integer", "continuous"} else "choices"
+    return "range" if kind in ("integer", "continuous") else "choices"
 
 
 ParameterSpace: TypeAlias = Annotated[

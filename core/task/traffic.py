@@ -19,6 +19,8 @@ _NUMBER = r"\s*(\d+(?:\.\d+)?)\s*"
 _PAIR = rf"\({_NUMBER},{_NUMBER}\)"
 _GRAMMAR = re.compile(rf"\s*([DNU])\s*{_PAIR}\s*(?:/\s*{_PAIR}\s*)?", re.IGNORECASE)
 
+_LONGEST = 100_000_000
+
 
 class Scenario(Frozen):
     """The distribution of prompt and answer lengths, in tokens. Written and read as its text."""
@@ -57,6 +59,8 @@ class Scenario(Frozen):
     @model_validator(mode="after")
     def _check(self) -> Self:
         for side, (a, b) in (("prompt", self.prompt), ("answer", self.output)):
+            if max(a, b) > _LONGEST:
+                raise ValueError(f"a {side} length of {max(a, b):g} tokens is beyond any model")
             if self.shape == "N" and a < 1:
                 raise ValueError(f"a mean {side} length of {a:g} tokens is below 1")
             if self.shape != "N" and min(a, b) < 1:

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import TaskError
-from core.task import Configuration, Task, parse_task, read_task
-from core.task.reading import dotted
+from core.task import Configuration, Task, dotted, parse_task, read_task
 
 SMALLEST = "task_name: t\nmodel: {id_or_path: m}\nbase_runtime: simulated\n"
 
@@ -124,7 +123,7 @@ def test_no_text_ends_in_anything_but_a_task_error(text: str) -> None:
 
 def test_unknown_keys_are_kept_and_told() -> None:
     reading = parse_task(SMALLEST + "storage: {type: pvc}\nbenchmark: {num_concurency: 4}")
-    assert any("storage: is not known" in notice for notice in reading.notices)
+    assert any("storage: is kept, but only" in notice for notice in reading.notices)
     assert any("did you mean num_concurrency?" in notice for notice in reading.notices)
     assert reading.task.model_extra == {"storage": {"type": "pvc"}}
 
