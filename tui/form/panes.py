@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import TextArea
 
 from core.report.characters import one_line
+from core.report.plan import Plan
 from tui.form.draft import Draft
 from tui.spans import Line, Span, crop, line, wrap
 from tui.widgets.canvas import Canvas
@@ -56,6 +57,8 @@ class Status(Canvas):
         super().__init__()
         self._draft = draft
         self._help = help_
+        self.plan: Plan | str | None = None
+        """What the task will come to, or why that is not known; None while it is worked out."""
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """Return the lines."""
@@ -64,6 +67,8 @@ class Status(Canvas):
             line(Span("─" * width, "muted")),
             crop(line(Span(f" {self._help()}", "muted")), width),
         ]
+        if not draft.problems:
+            rows += [crop(row, width) for row in plan_lines(self.plan)]
         for problem in draft.problems[: height - 3]:
             rows += wrap(f" ✗ {problem}", width, "bad", most=2)
         if not draft.problems and draft.reading is not None:
@@ -73,3 +78,19 @@ class Status(Canvas):
                 if "is not known" in notice
             ]
         return rows[:height]
+
+
+def plan_lines(plan: Plan | str | None) -> list[Line]:
+    """Return what a task will come to, and how much of it need not be tried."""
+    if plan is None:
+        return [line(Span(" counting …", "muted"))]
+    if isinstance(plan, str):
+        return [line(Span(f" ! {plan}", "warn"))]
+    told = [line(" ", Span(plan.headline, "title"), "  with the defaults first" * plan.baseline)]
+    skipped = sum(skip.count for skip in plan.survey.skipped)
+    if skipped:
+        reason = plan.survey.skipped[0].reason
+        told.append(line(Span(f" {skipped} left out, such as: {reason}", "muted")))
+    else:
+        told.append(line(Span(f" by {plan.estimate.basis}", "muted")))
+    return told

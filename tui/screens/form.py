@@ -13,7 +13,9 @@ from core.engines.flag import Flag
 from core.engines.registry import ENGINES
 from core.errors import HostError
 from core.machine.nvml import NvmlGpus
-from core.store import StoredTask
+from core.report.forecast import forecast
+from core.report.plan import Plan
+from core.store import StoredTask, Viewer
 from core.task import STATISTICS, FlagValue, Objective, StrategyName
 from tui import commands
 from tui.columns import Column
@@ -107,7 +109,19 @@ class FormView(View):
         async def look(_: object) -> Machine:
             return discover(gpus)
 
-        return [Question(look, self._found, "machine")] if self._machine is None else []
+        questions = [Question(look, self._found, "machine")] if self._machine is None else []
+        if (reading := self.draft.reading) is not None:
+            task = reading.task
+
+            async def plan(viewer: Viewer) -> Plan | str:
+                return await forecast(task, viewer)
+
+            questions.append(Question(plan, self._planned))
+        return questions
+
+    def _planned(self, plan: Plan | str) -> None:
+        self._status.plan = plan
+        self._status.redraw()
 
     def _found(self, machine: Machine) -> None:
         self._machine = machine
@@ -118,6 +132,8 @@ class FormView(View):
     def _take(self, draft: Draft, *, keep: bool = True, from_yaml: bool = False) -> None:
         """Make `draft` the one that is written, and show it everywhere."""
         self._draft = draft
+        self._status.plan = None
+        self.ask()
         if not from_yaml:
             self._yaml.show(draft.text)
         rows = tuple(form_rows(draft))

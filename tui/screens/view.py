@@ -49,6 +49,12 @@ class View(Screen[None]):
         ]
         super().__init_subclass__(**kwargs)
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Made before they are composed: something may be said to a screen that is just coming.
+        self.title_line = Title()
+        self.hints = Hints((*self.SCOPES, Scope.EVERYWHERE), self.NAME)
+
     @property
     def autotuner(self) -> "Autotuner":
         """The app."""
@@ -56,8 +62,6 @@ class View(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Put the frame around the body."""
-        self.title_line = Title()
-        self.hints = Hints((*self.SCOPES, Scope.EVERYWHERE), self.NAME)
         yield self.title_line
         yield self.hints
         yield from self.body()
