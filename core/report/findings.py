@@ -5,14 +5,14 @@ parts into sentences. Nothing in it claims more than was measured: a gain withou
 no interval, a trait that three cases share says that they are three.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from core.engines.registry import ENGINES
-from core.events import Outcome
+from core.events import Confirmation, Experiment, FlagEffect, Gain, Outcome
 from core.report.alternatives import Alternative, Front, alternatives, front_of
 from core.report.conclusion import Conclusion
 from core.report.manifest import Manifest, manifest
-from core.report.standing import Gain, Standing, standing
+from core.report.standing import Standing, standing
 from core.task import FlagValue, Frozen, Objective
 from core.verdict.effects import Effect, Interaction, inseparable
 from core.verdict.failures import FailureGroup, failure_groups
@@ -39,8 +39,10 @@ class Findings(Frozen):
     """What to deploy; None where nothing is feasible."""
     baseline: Standing | None
     """The engine's defaults; None where they were not measured."""
-    gain: Gain | None
-    """Of the best experiment over the defaults; None where one of the two is missing."""
+    gain: float | None
+    """Of the best configuration over the defaults, as a share; None where one is missing."""
+    confirmation: Confirmation | None
+    """What fresh launches of the best and of the defaults proved; None while that is open."""
     alternatives: tuple[Alternative, ...]
     front: Front
     failures: tuple[FailureGroup, ...]
@@ -50,28 +52,38 @@ class Findings(Frozen):
     interactions: tuple[Interaction, ...]
     inseparable: tuple[tuple[str, ...], ...]
     """Flags that always changed together."""
+    needed: tuple[FlagEffect, ...]
+    """Flags of the winner without which an SLO breaks, or nothing could be measured."""
     unknown_effects: str
     """Why no effects can be told; empty where they are."""
     cautions: tuple[Caution, ...]
     manifest: Manifest
 
+    @property
+    def confirmed(self) -> Gain | None:
+        """The gain with its interval, from fresh launches; None where it is not confirmed."""
+        if self.confirmation is None or self.confirmation.status == "unconfirmed":
+            return None
+        return self.confirmation.chosen.gain if self.confirmation.chosen else None
+
 
 def findings(conclusion: Conclusion) -> Findings:
     """Return the findings of a run, over or under way."""
-    task = conclusion.task.task
+    task, confirmation = conclusion.task.task, conclusion.confirmation
     experiments = conclusion.experiments
     recommended, baseline = conclusion.recommended, conclusion.baseline
-    feasible = [e for e in experiments if e.outcome is Outcome.OK]
-    defaults = engine_defaults(task.base_runtime)
+    feasible = [e for e in experiments if _deployable(e, confirmation)]
+    defaults = engine_defaults(task.base_runtime, conclusion.varied)
     measured = [e.configuration for e in experiments if e.measured]
     return Findings(
         headline=conclusion.headline,
         objective=task.optimization.objective,
         simulated=conclusion.simulated,
         keep_defaults=conclusion.keep_defaults,
-        recommended=standing(recommended, task) if recommended else None,
-        baseline=standing(baseline, task) if baseline and baseline.measured else None,
-        gain=None if conclusion.gain is None else Gain(share=conclusion.gain),
+        recommended=_standing(recommended, conclusion),
+        baseline=_standing(baseline, conclusion),
+        gain=conclusion.gain,
+        confirmation=confirmation,
         alternatives=alternatives(feasible, recommended, task) if recommended else (),
         front=front_of(feasible, task),
         failures=failure_groups(experiments, defaults),
@@ -81,19 +93,51 @@ def findings(conclusion: Conclusion) -> Findings:
             [{f: c.get(f, defaults.get(f)) for f in conclusion.varied} for c in measured],
             conclusion.varied,
         ),
+        needed=tuple(
+            effect
+            for effect in conclusion.state.effects.values()
+            if effect.gain is None or not effect.feasible
+        ),
         unknown_effects="",
         cautions=cautions(conclusion),
         manifest=manifest(conclusion.task, conclusion.state),
     )
 
 
-def engine_defaults(engine: str) -> Mapping[str, FlagValue]:
-    """Return what an engine assumes for a flag that is left out, as far as its catalogue knows."""
+def _standing(experiment: Experiment | None, conclusion: Conclusion) -> Standing | None:
+    if experiment is None or not experiment.measured:
+        return None
+    return standing(experiment, conclusion.task.task, fresh_runs(experiment, conclusion))
+
+
+def fresh_runs(experiment: Experiment, conclusion: Conclusion) -> list[Experiment]:
+    """Return the fresh launches of an experiment's configuration that the confirmation made."""
+    confirmation = conclusion.confirmation
+    if confirmation is None:
+        return []
+    told = [*confirmation.contenders, *([confirmation.defaults] if confirmation.defaults else [])]
+    numbers = [n for c in told if c.configuration == experiment.configuration for n in c.runs]
+    return [conclusion.state.experiments[n] for n in dict.fromkeys(numbers)]
+
+
+def _deployable(experiment: Experiment, confirmation: Confirmation | None) -> bool:
+    """Return whether the search found it feasible, and no fresh launch has shown otherwise."""
+    if experiment.outcome is not Outcome.OK or experiment.origin not in {"baseline", "search"}:
+        return False
+    contenders = confirmation.contenders if confirmation else ()
+    return all(
+        c.feasible for c in contenders if c.configuration == experiment.configuration and c.runs
+    )
+
+
+def engine_defaults(engine: str, flags: Sequence[str]) -> Mapping[str, FlagValue]:
+    """Return what an engine assumes where these flags are left out, as far as is known."""
     known = ENGINES.get(engine)
     catalogue = known.catalogue if known else None
     if catalogue is None:
         return {}
-    return {flag.name: flag.default for flag in catalogue.flags if flag.default is not None}
+    found = {flag: catalogue.find(flag) for flag in flags}
+    return {name: flag.default for name, flag in found.items() if flag and flag.default is not None}
 
 
 def cautions(conclusion: Conclusion) -> tuple[Caution, ...]:

@@ -1,32 +1,16 @@
-"""How one experiment stands: its SLO margins, the load it holds, what it costs, its gain."""
+"""How one configuration stands: its SLO margins, the load it holds, what it costs.
 
+Where it was launched anew, all of it comes from those fresh launches, the worst of them first: the
+measurement that made it look best in the search is the luckiest one it has.
+"""
+
+import math
 from collections.abc import Sequence
+from statistics import fmean
 
 from core.events import Experiment, Phase, SubRound
 from core.task import Configuration, Frozen, Level, Task
-
-
-class Gain(Frozen):
-    """How much better the objective is than the defaults', and what that rests on."""
-
-    share: float
-    """0.25 is a quarter more throughput, or a quarter less latency."""
-    low: float | None = None
-    high: float | None = None
-    """Both ends of its interval; None where nothing was measured twice."""
-    probability: float | None = None
-    """The confidence that it is above nothing at all, corrected for the choice of the best."""
-    repeats: int = 1
-    """Fresh launches behind the winner's figure; 1: the search's own."""
-    control: int = 1
-    """The same of the defaults."""
-    noise: float | None = None
-    """Standard deviation of one measurement, as a share."""
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether fresh launches of both sides prove a gain."""
-        return self.low is not None and self.low > 0
+from core.verdict.comparison import geometric_mean
 
 
 class Margin(Frozen):
@@ -74,44 +58,62 @@ class Costs(Frozen):
 
 
 class Standing(Frozen):
-    """One experiment, looked at as a candidate to deploy."""
+    """One configuration, looked at as a candidate to deploy."""
 
     experiment: int
+    """The experiment that the search made of it."""
     configuration: Configuration
+    runs: tuple[int, ...]
+    """The experiments that the figures come from: fresh launches, where there are any."""
     value: float | None
-    """The objective in its own unit."""
+    """The objective in its own unit; the geometric mean over the runs."""
     margins: tuple[Margin, ...]
     loads: tuple[HeldLoad, ...]
     """One for each scenario that has a level at which every SLO holds."""
     costs: Costs
 
 
-def standing(experiment: Experiment, task: Task) -> Standing:
-    """Return how an experiment stands."""
+def standing(experiment: Experiment, task: Task, fresh: Sequence[Experiment] = ()) -> Standing:
+    """Return how an experiment's configuration stands.
+
+    Args:
+        fresh: further experiments that measured the same configuration anew.
+    """
+    runs = [run for run in fresh if run.measured] or [experiment]
+    values = [run.verdict.value for run in runs if run.verdict is not None and run.verdict.value]
     return Standing(
         experiment=experiment.number,
         configuration=experiment.configuration,
-        value=experiment.verdict.value if experiment.verdict else None,
-        margins=_margins(experiment),
-        loads=_loads(experiment.sub_rounds, task),
-        costs=_costs(experiment),
+        runs=tuple(run.number for run in runs),
+        value=geometric_mean(values) if values else None,
+        margins=_margins(runs),
+        loads=_loads(runs, task),
+        costs=_costs(runs),
     )
 
 
-def _margins(experiment: Experiment) -> tuple[Margin, ...]:
-    levels = {sub_round.index: sub_round.level for sub_round in experiment.sub_rounds}
-    return tuple(
-        Margin(
-            metric=slo.metric,
-            threshold=slo.threshold,
-            actual=slo.actual,
-            left=None if slo.actual is None else 1.0 - slo.actual / slo.threshold,
-            hard=slo.hard,
-            broken=slo.broken,
-            level=None if slo.sub_round is None else levels.get(slo.sub_round),
-        )
-        for slo in (experiment.verdict.slos if experiment.verdict else ())
-    )
+def _margins(runs: Sequence[Experiment]) -> tuple[Margin, ...]:
+    worst: dict[str, Margin] = {}
+    for run in runs:
+        levels = {sub_round.index: sub_round.level for sub_round in run.sub_rounds}
+        for slo in run.verdict.slos if run.verdict else ():
+            margin = Margin(
+                metric=slo.metric,
+                threshold=slo.threshold,
+                actual=slo.actual,
+                left=None if slo.actual is None else 1.0 - slo.actual / slo.threshold,
+                hard=slo.hard,
+                broken=slo.broken,
+                level=None if slo.sub_round is None else levels.get(slo.sub_round),
+            )
+            known = worst.get(slo.metric)
+            if known is None or _spare(margin) < _spare(known):
+                worst[slo.metric] = margin
+    return tuple(worst.values())
+
+
+def _spare(margin: Margin) -> float:
+    return -math.inf if margin.left is None else margin.left
 
 
 def holds_all(sub_round: SubRound, task: Task) -> bool:
@@ -122,26 +124,28 @@ def holds_all(sub_round: SubRound, task: Task) -> bool:
     )
 
 
-def _loads(sub_rounds: Sequence[SubRound], task: Task) -> tuple[HeldLoad, ...]:
-    scenarios = dict.fromkeys(str(sub_round.level.scenario) for sub_round in sub_rounds)
+def _loads(runs: Sequence[Experiment], task: Task) -> tuple[HeldLoad, ...]:
+    by_level: dict[str, list[SubRound]] = {}
+    for sub_round in (s for run in runs for s in run.sub_rounds):
+        by_level.setdefault(str(sub_round.level), []).append(sub_round)
+    rising = sorted(by_level.values(), key=lambda group: _intensity(group[0]))
     found = []
-    for scenario in scenarios:
-        rising = sorted(
-            (s for s in sub_rounds if str(s.level.scenario) == scenario), key=_intensity
-        )
-        held = None
+    for scenario in dict.fromkeys(str(group[0].level.scenario) for group in rising):
+        held: list[SubRound] = []
         breaks_at = None
-        for sub_round in rising:
-            if not holds_all(sub_round, task):
-                breaks_at = sub_round.level
+        for group in rising:
+            if str(group[0].level.scenario) != scenario:
+                continue
+            if not all(holds_all(sub_round, task) for sub_round in group):
+                breaks_at = group[0].level
                 break
-            held = sub_round
-        if held is not None:
+            held = group
+        if held:
             found.append(
                 HeldLoad(
-                    level=held.level,
-                    output_throughput=held.output_throughput,
-                    total_throughput=held.total_throughput,
+                    level=held[0].level,
+                    output_throughput=fmean(s.output_throughput for s in held),
+                    total_throughput=fmean(s.total_throughput for s in held),
                     breaks_at=breaks_at,
                 )
             )
@@ -152,8 +156,9 @@ def _intensity(sub_round: SubRound) -> float:
     return float(sub_round.level.concurrency or sub_round.level.request_rate or 0)
 
 
-def _costs(experiment: Experiment) -> Costs:
-    sub_rounds = experiment.sub_rounds
+def _costs(runs: Sequence[Experiment]) -> Costs:
+    sub_rounds = [s for run in runs for s in run.sub_rounds]
+    starts = [run.spent[Phase.STARTING] for run in runs if Phase.STARTING in run.spent]
     peaks = [
         use.peak_memory for s in sub_rounds for use in s.gpu_use if use.peak_memory is not None
     ]
@@ -165,9 +170,9 @@ def _costs(experiment: Experiment) -> Costs:
     money = sum((s.gpu_hour_price or 0.0) * s.gpus * s.duration / 3600 for s in priced)
     all_tokens = sum(s.total_throughput * s.duration for s in priced)
     return Costs(
-        gpus=len(experiment.gpus) or (sub_rounds[0].gpus if sub_rounds else 1),
+        gpus=len(runs[0].gpus) or (sub_rounds[0].gpus if sub_rounds else 1),
         peak_memory_bytes=max(peaks, default=None),
-        start_seconds=experiment.spent.get(Phase.STARTING),
+        start_seconds=fmean(starts) if starts else None,
         power_watts=joules / seconds if seconds else None,
         joules_per_token=joules / tokens if tokens else None,
         price_per_million=money / all_tokens * 1e6 if all_tokens else None,

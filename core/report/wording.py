@@ -6,11 +6,12 @@ Markdown and HTML set as code and a terminal shows as they are.
 
 from collections.abc import Callable, Sequence
 
+from core.events import FlagEffect
 from core.report import figures
 from core.report.alternatives import Alternative
-from core.report.findings import Caution
-from core.report.standing import Costs, Gain, HeldLoad, Margin
-from core.task import FlagValue, Objective, spell
+from core.report.findings import Caution, Findings
+from core.report.standing import Costs, HeldLoad, Margin
+from core.task import FlagValue, spell
 from core.verdict.effects import Effect, Interaction
 from core.verdict.failures import FailureCase, FailureGroup
 from core.verdict.traits import Condition, Trait
@@ -46,18 +47,23 @@ def setting(flag: str, value: FlagValue) -> str:
     return f"`{flag}` left out" if value is None else f"`{flag}` {spell(value)}"
 
 
-def gain(found: Gain, objective: Objective, value: float | None, baseline: float | None) -> str:
-    """Return the gain: `+14.2 % [+11.0, +17.5], 5 fresh launches against 5, surely real`."""
-    text = figures.percentage(found.share, signed=True)
-    against = (
-        f"{figures.objective(objective, value)} against {figures.objective(objective, baseline)}"
-    )
-    if found.low is None or found.high is None:
-        return f"{text} ({against}); measured once each, so not confirmed"
-    ends = f"[{_points(found.low)}, {_points(found.high)}]"
-    sure = "" if found.probability is None else f", real with {confidence(found.probability)}"
-    launches = f"{found.repeats} fresh launches against {found.control} of the defaults"
-    return f"{text} {ends} ({against}); {launches}{sure}"
+def gain(found: Findings) -> str:
+    """Return the gain with what it rests on: `+14.2 % [+11, +18], 5 fresh launches against 5`.
+
+    Empty where there is nothing to compare.
+    """
+    if found.gain is None:
+        return ""
+    confirmed = found.confirmed
+    if confirmed is None:
+        share = figures.percentage(found.gain, signed=True)
+        why = found.confirmation.reason if found.confirmation else "no fresh launches"
+        return f"{share}, as the search saw it; not confirmed ({why})"
+    share = figures.percentage(confirmed.share, signed=True)
+    ends = f"[{_points(confirmed.low)}, {_points(confirmed.high)}]"
+    launches = f"{confirmed.repeats} fresh launches against {confirmed.control} of the defaults"
+    real = confidence(confirmed.probability)
+    return f"{share} {ends}, {launches}, real with a probability of {real}"
 
 
 def confidence(probability: float) -> str:
@@ -164,11 +170,9 @@ def trait(found: Trait) -> str:
         else "so has the one success"
     )
     chance = f"p = {found.p_value:.2g}" if found.p_value >= 0.0001 else "p < 0.0001"
-    weight = (
-        f"{chance}, exact test"
-        if found.proved
-        else f"{chance}, exact test: a suspicion, not a proof, with so few cases"
-    )
+    weight = f"{chance}, exact test"
+    if not found.proved:
+        weight += f" of {found.tried} traits: a suspicion, not a proof"
     return f"{what}: {having}, {lacking} it ({weight})."
 
 
@@ -195,6 +199,13 @@ def effect(found: Effect) -> str:
     value = "leaving it out" if found.value is None else spell(found.value)
     title = figures.metric_title(found.metric)
     return f"`{found.flag}` {other} instead of {value}: {title} {change} {ends}, {basis}{doubt}"
+
+
+def needed(found: FlagEffect) -> str:
+    """Return what happens without a flag."""
+    other = "left out" if found.reverted is None else spell(found.reverted)
+    what = "a hard SLO breaks" if found.gain is not None else "nothing could be measured"
+    return f"`{found.flag}` {other} instead of {spell(found.value)}: {what}"
 
 
 def interaction(found: Interaction) -> str:

@@ -69,8 +69,8 @@ class FailureGroup(Frozen):
     traits: tuple[Trait, ...]
     """What the cases share and the successes lack, the most telling first."""
     unranked: tuple[str, ...] = ()
-    """Flags that differ among the cases with a single case for each value or nearly so: which value
-    is worse cannot be said."""
+    """Flags that differ among those that broke an SLO with a single case for each value or nearly
+    so: which value is worse cannot be said."""
     advice: tuple[str, ...] = ()
     """What to try, as the failures themselves say; each once."""
 
@@ -177,7 +177,7 @@ def _group(
                 for configuration in dict.fromkeys(e.configuration for e in passed)
             ],
         ),
-        unranked=_unranked([values(configuration) for configuration in failed]),
+        unranked=_unranked([values(c) for c in failed]) if kind == "slo" else (),
         advice=tuple(dict.fromkeys(text for text in advice if text)),
     )
 

@@ -185,11 +185,11 @@ def _without_echoes(
     for trait in telling:
         flags = {condition.flag for condition in trait.conditions}
         members = _members(trait, everybody)
-        echo = any(
-            flags >= {condition.flag for condition in earlier.conditions}
-            and (len(flags) > 1 or members <= _members(earlier, everybody) or not trait.exclusive)
-            for earlier in told
-        )
+        echo = False
+        for earlier in told:
+            others = {condition.flag for condition in earlier.conditions}
+            within = members <= _members(earlier, everybody) or not trait.exclusive
+            echo |= flags < others or (flags >= others and (len(flags) > 1 or within))
         if not echo:
             told.append(trait)
             yield trait

@@ -1,5 +1,7 @@
 """The page that a person once wrote by hand from ten experiments, written by the program."""
 
+import pytest
+
 from core.report import findings, wording
 from tests.report.published import SLOW_STOP, published
 
@@ -44,6 +46,6 @@ def test_six_is_the_best_and_not_four() -> None:
     found = findings(published())
     assert found.recommended is not None
     assert found.recommended.experiment == 6
-    assert found.recommended.value == 5188.3930
+    assert found.recommended.value == pytest.approx(5188.3930)
     assert found.headline.startswith("Experiment 6 is the best: 5,188")
     assert found.gain is None

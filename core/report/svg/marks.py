@@ -38,6 +38,11 @@ def mark_of(experiment: Experiment, conclusion: Conclusion) -> Mark:
     return SOFT if experiment.verdict and experiment.verdict.violation > 0 else HOLDS
 
 
+def comparable(conclusion: Conclusion) -> list[Experiment]:
+    """Return the experiments that were measured at the task's own load levels."""
+    return [e for e in conclusion.experiments if e.origin != "soak"]
+
+
 def legend_of(marks: set[Mark]) -> list[tuple[str, str, str]]:
     """Return the entries of a legend for the marks that are drawn."""
     order = [BEST, BASELINE, HOLDS, SOFT, BROKEN, OTHER]

@@ -4,7 +4,7 @@ from core.report import figures
 from core.report.conclusion import Conclusion
 from core.report.quantities import quantity
 from core.report.svg.canvas import Canvas, Place
-from core.report.svg.marks import legend_of, mark_of, tip
+from core.report.svg.marks import comparable, legend_of, mark_of, tip
 from core.report.svg.plot import Axis, Plot, legend
 from core.verdict import maximised, objective_metric
 
@@ -15,7 +15,7 @@ def best_so_far(conclusion: Conclusion, *, width: float) -> Canvas | None:
     metric = objective_metric(objective)
     known = [
         (e, e.verdict.value)
-        for e in conclusion.experiments
+        for e in comparable(conclusion)
         if e.verdict is not None and e.verdict.value is not None
     ]
     if len(known) < 2:
@@ -23,7 +23,7 @@ def best_so_far(conclusion: Conclusion, *, width: float) -> Canvas | None:
     targets = conclusion.task.task.slo.targets()
     limits = [targets[metric].threshold] if metric in targets else []
     canvas = Canvas(width, max(240.0, width * 0.38), "Objective by experiment, best so far")
-    last = max(e.number for e in conclusion.experiments)
+    last = max(e.number for e in comparable(conclusion))
     plot = Plot(
         canvas,
         Axis.of(quantity("experiment"), [0.0, float(last)]),
@@ -42,6 +42,8 @@ def best_so_far(conclusion: Conclusion, *, width: float) -> Canvas | None:
     steps: list[Place] = []
     best: float | None = None
     for experiment, value in known:
+        if experiment.origin not in {"baseline", "search"}:
+            continue  # measured anew: no step forward, and no step back
         better = best is None or sign * value > sign * best
         if experiment.verdict is not None and experiment.verdict.feasible and better:
             column = plot.at_x(experiment.number)

@@ -7,7 +7,7 @@ from core.events import Experiment
 from core.report.conclusion import Conclusion
 from core.report.quantities import LATENCIES, quantity
 from core.report.svg.canvas import SIZE, Canvas, Place, width_of
-from core.report.svg.marks import BASELINE, BEST, legend_of, mark_of, tip
+from core.report.svg.marks import BASELINE, BEST, comparable, legend_of, mark_of, tip
 from core.report.svg.plot import Axis, Plot, legend
 from core.verdict.front import pareto_front
 
@@ -19,7 +19,7 @@ def scatter(conclusion: Conclusion, x: str, y: str, *, width: float) -> Canvas |
     """
     points = [
         (experiment, a, b)
-        for experiment in conclusion.experiments
+        for experiment in comparable(conclusion)
         if (a := figure(experiment, x)) is not None and (b := figure(experiment, y)) is not None
     ]
     if not points:
@@ -44,7 +44,8 @@ def scatter(conclusion: Conclusion, x: str, y: str, *, width: float) -> Canvas |
     for experiment, a, b in sorted(points, key=lambda p: _weight(p[0], conclusion)):
         mark = mark_of(experiment, conclusion)
         marks.add(mark)
-        radius = 7.0 if mark in {BEST, BASELINE} else 5.0
+        looked_for = experiment in (conclusion.recommended, conclusion.baseline)
+        radius = 7.0 if looked_for else 4.5
         canvas.mark(
             plot.place(a, b), mark.shape, radius, mark.kind, tip(experiment, (x, a), (y, b))
         )

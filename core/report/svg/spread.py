@@ -6,7 +6,7 @@ from core.report.conclusion import Conclusion
 from core.report.quantities import quantity
 from core.report.scale import slo_label, ticks
 from core.report.svg.canvas import SIZE, Canvas, shortened, width_of
-from core.report.svg.marks import BASELINE, BEST, BROKEN, mark_of
+from core.report.svg.marks import BASELINE, BEST, BROKEN, comparable, mark_of
 from core.report.svg.plot import Axis
 from core.verdict import rank_key
 
@@ -73,7 +73,7 @@ def spread(conclusion: Conclusion, family: str, *, width: float) -> Canvas | Non
 
 
 def _shown(conclusion: Conclusion) -> list[Experiment]:
-    ranked = sorted(conclusion.experiments, key=lambda e: (rank_key(e.verdict), e.number))
+    ranked = sorted(comparable(conclusion), key=lambda e: (rank_key(e.verdict), e.number))
     measured = [experiment for experiment in ranked if experiment.sub_rounds][:MOST_ROWS]
     baseline = conclusion.baseline
     if baseline is not None and baseline.sub_rounds and baseline not in measured:

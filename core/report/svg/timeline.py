@@ -25,7 +25,7 @@ def timeline(conclusion: Conclusion, *, width: float) -> Canvas | None:
         return None
     start = min(e.began_at for e in experiments)
     end = max(e.ended_at or e.phase_began_at for e in experiments)
-    pitch = 18 if len(experiments) <= 40 else 9
+    pitch = 18 if len(experiments) <= 16 else 12 if len(experiments) <= 50 else 7
     top = 46.0 if width < 500 else 30.0
     height = top + pitch * len(experiments) + 36
     canvas = Canvas(width, height, "When each experiment ran")
@@ -45,11 +45,11 @@ def timeline(conclusion: Conclusion, *, width: float) -> Canvas | None:
         canvas.text((column, bottom + 16), f"{tick:g} {_unit(scale)[1]}", anchor="middle")
     for number, experiment in enumerate(experiments):
         row = top + pitch * number
-        if pitch > 9 or number % 5 == 0:
+        if pitch > 12 or number % 5 == 0:
             canvas.text((left - 8, row + pitch / 2 + 4), str(experiment.number), anchor="end")
         for begin, finish, kind, told in _bars(experiment):
             bar = max(1.0, at(finish) - at(begin))
-            canvas.rectangle((at(begin), row + 2), bar, pitch - 4, kind, told, round_=1.5)
+            canvas.rectangle((at(begin), row + 2), bar, pitch - 3, kind, told, round_=1.5)
     return canvas
 
 
