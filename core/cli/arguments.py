@@ -85,6 +85,7 @@ def _parser() -> Parser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     _add_looking(verbs)
     _add_ending(verbs)
+    _add_engines(verbs)
     return parser
 
 
@@ -124,6 +125,21 @@ def _add_ending(verbs: _Verbs) -> None:
         "--confirm", metavar="PID", default="", help="the PID again, instead of typing it"
     )
     killing.set_defaults(call=lambda a: _call("ending", "kill", pid=a.pid, confirmed=a.confirm))
+
+
+def _add_engines(verbs: _Verbs) -> None:
+    engines = verbs.add_parser("engines", help="list the engines of this machine")
+    _add_json(engines)
+    engines.set_defaults(call=lambda a: _call("engines", "list_engines", as_json=a.json))
+    what = engines.add_subparsers(metavar="WHAT", parser_class=Parser)
+    scanning = what.add_parser("scan", help="read the flags of an installed engine anew")
+    scanning.add_argument("engine", nargs="?", help="sglang, vllm or llamacpp; default: all found")
+    scanning.add_argument(
+        "--executable", metavar="PATH", help="its program, its Python interpreter, or its venv"
+    )
+    scanning.set_defaults(
+        call=lambda a: _call("engines", "scan_engines", engine=a.engine, executable=a.executable)
+    )
 
 
 def _add_json(parser: Parser) -> None:

@@ -11,6 +11,8 @@ from pydantic import Field
 
 from core.engines.catalogue import Catalogue
 from core.engines.dimensions import expand, is_dimension
+from core.engines.in_force import InForce
+from core.engines.metric_names import MetricNames
 from core.engines.model_facts import ModelFacts
 from core.engines.signs import COMMON_SIGNS, Sign
 from core.task import Configuration, FlagValue, Frozen, ParameterSpace, Task
@@ -51,6 +53,12 @@ class Engine(ABC):
     """Answers 200 once the server is up."""
     metrics_path: ClassVar[str | None] = "/metrics"
     """The Prometheus page; None where there is none."""
+    metrics: ClassVar[MetricNames] = MetricNames()
+    """What its figures are called there."""
+    cache_reset_paths: ClassVar[tuple[str, ...]] = ()
+    """Where a POST empties the prefix cache; the first one the server has is used."""
+    info_paths: ClassVar[tuple[str, ...]] = ()
+    """Pages of JSON on which a running server tells of itself, for `own_account`."""
     image: ClassVar[str | None] = None
     """Its official container image, without a tag; None where there is none."""
     requests: ClassVar[RequestShape] = RequestShape()
@@ -100,6 +108,10 @@ class Engine(ABC):
                 if refusal := known.refuse(name, value):
                     return f"{name} {refusal}"
         return self.conflict(self.flags(task, configuration), facts, gpus)
+
+    def own_account(self, pages: Mapping[str, Any]) -> InForce:  # noqa: ARG002
+        """Return what a server's pages say of its version and arguments, by path."""
+        return InForce()
 
     def conflict(
         self,

@@ -1,12 +1,16 @@
 """llama.cpp's `llama-server`."""
 
 import shutil
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from core.engines import metric_names
 from core.engines.catalogue import Catalogue
 from core.engines.engine import Command, Engine, RequestShape
+from core.engines.in_force import InForce
 from core.engines.signs import COMMON_SIGNS, Sign
 from core.errors import HostError
 from core.events import FailureKind
@@ -22,6 +26,8 @@ class LlamaCpp(Engine):
     name = "llamacpp"
     image = "ghcr.io/ggml-org/llama.cpp"
     requests = RequestShape(extras={"ignore_eos": True})
+    metrics = metric_names.LLAMACPP
+    info_paths = ("/props",)
     signs = (
         Sign.of(
             r"error: invalid argument: (?P<flag>\S+)",
@@ -71,6 +77,15 @@ class LlamaCpp(Engine):
         fixed = ["--model", task.model.id_or_path, "--host", host, "--port", str(port), "--metrics"]
         flags = self.catalogue.write(self.flags(task, configuration))
         return Command(argv=(program, *fixed, *flags), environment=task.engine.environment)
+
+    def own_account(self, pages: Mapping[str, Any]) -> InForce:
+        """Return the build, and how many requests are served at once."""
+        page = next((page for page in pages.values() if isinstance(page, Mapping)), {})
+        slots, build = page.get("total_slots"), page.get("build_info")
+        return InForce(
+            version=str(build) if build else None,
+            arguments={"parallel": slots} if isinstance(slots, int) else {},
+        )
 
     def gpus_needed(self, task: Task, configuration: Configuration) -> int:
         """Return 1, as llama-server takes a GPU where there is one; 0 where it is told not to."""

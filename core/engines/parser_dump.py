@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 TYPES = {"int": "int", "float": "float", "human_readable_int": "size"}
@@ -128,6 +129,9 @@ def dump(engine: str) -> "dict[str, Any]":
 
 
 if __name__ == "__main__":
+    # Beside this file lie modules that are named like the engines' own packages.
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [place for place in sys.path if Path(place).resolve() != here]
     written = dump(sys.argv[1])
     # The engine may have logged to standard output; what counts is the last line.
     sys.stdout.write("\n" + json.dumps(written) + "\n")

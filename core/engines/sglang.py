@@ -1,9 +1,13 @@
 """SGLang: `python -m sglang.launch_server`."""
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
+from core.engines import metric_names
 from core.engines.catalogue import Catalogue
 from core.engines.engine import Command, Engine, RequestShape
+from core.engines.in_force import InForce, plain_arguments
 from core.engines.python_program import interpreter
 from core.engines.sglang_signs import SGLANG_SIGNS
 from core.engines.sizes import number
@@ -16,6 +20,9 @@ class Sglang(Engine):
     name = "sglang"
     image = "lmsysorg/sglang"
     requests = RequestShape(extras={"ignore_eos": True}, length_fields=("max_tokens", "min_tokens"))
+    metrics = metric_names.SGLANG
+    cache_reset_paths = ("/flush_cache",)
+    info_paths = ("/server_info", "/get_server_info")
     signs = SGLANG_SIGNS
 
     @cached_property
@@ -40,6 +47,12 @@ class Sglang(Engine):
         fixed = ["--model-path", task.model.id_or_path, "--host", host, "--port", str(port)]
         argv = (python, "-m", "sglang.launch_server", *fixed, *self.catalogue.write(flags))
         return Command(argv=argv, environment=task.engine.environment)
+
+    def own_account(self, pages: Mapping[str, Any]) -> InForce:
+        """Return what the page of the server's arguments says."""
+        page = next((page for page in pages.values() if isinstance(page, Mapping)), {})
+        version = page.get("version")
+        return InForce(version=str(version) if version else None, arguments=plain_arguments(page))
 
     def gpus_needed(self, task: Task, configuration: Configuration) -> int:
         """Return tp · pp · dp, of which dp counts whole replicas; 0 on the CPU.

@@ -1,10 +1,14 @@
 """vLLM: `vllm serve`."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from core.engines import metric_names
 from core.engines.catalogue import Catalogue
 from core.engines.engine import Command, Engine, RequestShape
+from core.engines.in_force import InForce, merged_sections
 from core.engines.python_program import find_program
 from core.engines.sizes import number
 from core.engines.vllm_signs import VLLM_SIGNS
@@ -17,6 +21,19 @@ _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
 }
 
+_INNER_NAMES = (
+    ("kv_cache_dtype", "cache_config", "cache_dtype"),
+    ("scheduling_policy", "scheduler_config", "policy"),
+    ("max_model_len", "model_config", "max_model_len"),
+    ("enforce_eager", "model_config", "enforce_eager"),
+    ("max_cudagraph_capture_size", "compilation_config", "max_cudagraph_capture_size"),
+)
+"""Flags whose value has another name in vLLM's configuration, or one that several sections use."""
+
+
+def _entry(page: Any, name: str) -> Any:
+    return page.get(name) if isinstance(page, Mapping) else None
+
 
 class Vllm(Engine):
     """A vLLM server."""
@@ -24,6 +41,9 @@ class Vllm(Engine):
     name = "vllm"
     image = "vllm/vllm-openai"
     requests = RequestShape(extras={"ignore_eos": True}, length_fields=("max_tokens", "min_tokens"))
+    metrics = metric_names.VLLM
+    cache_reset_paths = ("/reset_prefix_cache",)
+    info_paths = ("/version", "/server_info?config_format=json")
     signs = VLLM_SIGNS
 
     @cached_property
@@ -52,6 +72,17 @@ class Vllm(Engine):
             argv=(*program, *fixed, *flags),
             environment={**_ENVIRONMENT, **task.engine.environment},
         )
+
+    def own_account(self, pages: Mapping[str, Any]) -> InForce:
+        """Return the version, and the arguments where the development pages are on."""
+        version = _entry(pages.get("/version"), "version")
+        sections = _entry(_entry(pages, "/server_info"), "vllm_config")
+        arguments = merged_sections(sections) if isinstance(sections, Mapping) else {}
+        for flag, section, name in _INNER_NAMES:
+            value = _entry(_entry(sections, section), name)
+            if isinstance(value, bool | int | float | str):
+                arguments[flag] = value
+        return InForce(version=str(version) if version else None, arguments=arguments)
 
     def gpus_needed(self, task: Task, configuration: Configuration) -> int:
         """Return tp · pp · dp · cp, the ranks that vLLM starts."""

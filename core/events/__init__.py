@@ -18,6 +18,7 @@ from core.events.measures import (
     LoadFound,
     Probe,
     RequestCounts,
+    ServerMetrics,
     SubRound,
     TimeSeries,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "RunState",
     "SearchAdvanced",
     "ServerLaunched",
+    "ServerMetrics",
     "SloVerdict",
     "SubRound",
     "TimeSeries",

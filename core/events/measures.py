@@ -149,6 +149,32 @@ class LoadFound(Frozen):
     """Every load that was tried, in order."""
 
 
+class ServerMetrics(Frozen):
+    """What the server itself counted within the window. None: it does not tell."""
+
+    prompt_tokens: float | None = None
+    """Tokens of the prompts it took in."""
+    output_tokens: float | None = None
+    """Tokens it generated, for whomever."""
+    running: float | None = None
+    """Requests in the running batch, on average."""
+    running_peak: float | None = None
+    queued: float | None = None
+    """Requests that waited, on average."""
+    queued_peak: float | None = None
+    kv_usage: float | None = None
+    """Share of the KV cache in use, on average."""
+    kv_usage_peak: float | None = None
+    preemptions: float | None = None
+    """How often a request lost its place in the batch because the KV cache was full."""
+    cache_hit_rate: float | None = None
+    """Share of the prompt tokens that the prefix cache held."""
+    samples: int = Field(ge=0)
+    """Looks at the server's page of metrics, about one a second."""
+    course: tuple[tuple[float, float | None, float | None, float | None], ...] = ()
+    """Samples: Unix time, requests running, requests waiting, share of the KV cache in use."""
+
+
 class SubRound(Frozen):
     """The result of one load level of one experiment."""
 
@@ -207,6 +233,8 @@ class SubRound(Frozen):
     gpu_use: tuple[GpuUse, ...] = ()
     contaminated_by: tuple[str, ...] = ()
     """Processes of others that computed on the server's GPUs meanwhile, in words."""
+    server: ServerMetrics | None = None
+    """The same window as the server saw it; None where it has no page of metrics."""
     client: ClientHealth | None = None
     found: LoadFound | None = None
     """Where the largest load was asked for: the search for it. All other figures are of the load

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.deploy import NotReadyError, Server, StopReport, until_ready, why_ended
+from core.deploy.own_account import in_force
 from core.deploy.readiness import Patience
 from core.engines.engine import Engine
+from core.engines.in_force import differences
+from core.engines.scanning import plain
 from core.errors import HostError, StoreError
 from core.events import (
     Event,
@@ -46,6 +49,8 @@ from core.load import (
     level_plan,
     load_target,
 )
+from core.load.server_metrics import with_server_metrics
+from core.load.server_watch import ServerWatch, reset_cache
 from core.machine import ports
 from core.machine.gpu_recorder import GpuRecorder
 from core.run.allocation import Allocation
@@ -225,7 +230,20 @@ class ExperimentRun:
             signs=bench.engine.signs,
             say=lambda stage: self._enter(Phase.STARTING, stage),
         )
+        await self._compare_with_asked(server.url)
         return load_target(task.benchmark, server.url, model, bench.engine.requests)
+
+    async def _compare_with_asked(self, url: str) -> None:
+        """Say where the server runs otherwise than it was asked to."""
+        engine, journal = self._bench.engine, self._bench.journal
+        account = await in_force(url, engine)
+        asked = engine.flags(self._bench.task, self._order.configuration)
+        for difference in differences(asked, account, engine.catalogue):
+            self._warn(difference)
+        began = journal.state.began
+        expected = began.engine_version if began else ""
+        if account.version and expected and plain(account.version) != plain(expected):
+            self._warn(f"{engine.name} {account.version} answers, and not {expected}")
 
     async def _measure(self, target: Target, index: int, level: Level) -> None:
         """Measure a level; once more, if a stranger or the client itself spoiled it."""
@@ -252,8 +270,11 @@ class ExperimentRun:
         assert server is not None
         watched = () if bench.engine.simulated else self._gpus
         recorder = GpuRecorder(bench.allocation.gpus, watched, server.pids)
-        async with recorder:
+        await reset_cache(server.url, bench.engine.cache_reset_paths)
+        watch = ServerWatch(server.url, bench.engine.metrics_path, bench.engine.metrics)
+        async with recorder, watch:
             measured = await self._followed(index, self._load(target, index, level))
+        measured = with_server_metrics(measured, watch.seen, bench.engine.metrics)
         return with_gpu_use(measured, recorder.records()) if watched else measured
 
     def _load(

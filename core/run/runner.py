@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.engines.engine import Engine
+from core.engines.scanning import installed_version, mismatch
 from core.errors import HostError
 from core.events import (
     Experiment,
@@ -64,10 +65,12 @@ class Runner:
         Raises:
             StoreError: results could not be kept.
         """
+        self._version = await asyncio.to_thread(installed_version, self._engine, self._task)
         state = await self._store.resume(self._stored.id)
         async with Journal(self._store, self._stored.id, state, self._listeners) as journal:
             self._journal = journal
             journal.say(self._began())
+            self._note_unknown_version()
             try:
                 async with LoadWorker() as worker:
                     ending = await self._search(await self._workbench(worker))
@@ -141,6 +144,11 @@ class Runner:
         )
         return {s.index: s for experiment in tries for s in experiment.sub_rounds}
 
+    def _note_unknown_version(self) -> None:
+        known = self._engine.catalogue
+        if known and (said := mismatch(self._engine.name, self._version or None, known.version)):
+            self._journal.say(Notice(at=time.time(), severity="warning", text=said))
+
     def _note(self, text: str) -> None:
         self._journal.say(Notice(at=time.time(), text=text))
 
@@ -199,6 +207,7 @@ class Runner:
         return RunBegan(
             at=time.time(),
             engine=self._engine.name,
+            engine_version=self._version,
             simulated=self._engine.simulated,
             levels=self._task.levels(),
             space_size=size,

@@ -2,10 +2,14 @@
 
 import difflib
 import sys
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
+from core.engines import metric_names
 from core.engines.catalogue import Catalogue
 from core.engines.engine import Command, Engine, RequestShape
+from core.engines.in_force import InForce, plain_arguments
 from core.engines.signs import COMMON_SIGNS, Sign
 from core.engines.simulated.machines import MODELS
 from core.errors import TaskError
@@ -19,6 +23,9 @@ class Simulated(Engine):
     name = "simulated"
     simulated = True
     requests = RequestShape(extras={"ignore_eos": True})
+    metrics = metric_names.SIMULATED
+    cache_reset_paths = ("/flush_cache",)
+    info_paths = ("/get_server_info",)
     signs = (
         Sign.of(
             r"chunked_prefill_size \((?P<chunk>-?\d+)\) must be divisible by page_size"
@@ -90,6 +97,11 @@ class Simulated(Engine):
         fixed = ["--model-path", model, "--host", host, "--port", str(port)]
         flags = self.catalogue.write(self.flags(task, configuration))
         return Command(argv=(*program, *fixed, *flags), environment=task.engine.environment)
+
+    def own_account(self, pages: Mapping[str, Any]) -> InForce:
+        """Return what the page of the server's arguments says."""
+        page = next((page for page in pages.values() if isinstance(page, Mapping)), {})
+        return InForce(version=self.catalogue.version, arguments=plain_arguments(page))
 
     def gpus_needed(self, task: Task, configuration: Configuration) -> int:
         """Return tp-size × dp-size; 1 for a value that is no number."""

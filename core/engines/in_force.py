@@ -1,0 +1,79 @@
+"""What a running server says of its own version and arguments, held against what was asked. Pure.
+
+Engines adjust arguments in silence: a chunk divided, a batch capped, a backend replaced. A figure
+that is read as the effect of a flag must not be that of another value.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from core.engines.catalogue import Catalogue
+from core.engines.sizes import size
+from core.task import FlagValue, Frozen, spell
+
+
+class InForce(Frozen):
+    """A server's own account."""
+
+    version: str | None = None
+    arguments: dict[str, FlagValue] = Field(default_factory=dict)
+    """Plain values by the engine's inner names, `_` between words."""
+
+
+def plain_arguments(page: Mapping[str, Any]) -> dict[str, FlagValue]:
+    """Return the entries of a page that are plain values."""
+    return {
+        name: value for name, value in page.items() if isinstance(value, bool | int | float | str)
+    }
+
+
+def merged_sections(sections: Mapping[str, Any]) -> dict[str, FlagValue]:
+    """Return the plain values of all sections; a name that two of them use is left out."""
+    found: dict[str, FlagValue] = {}
+    twice: set[str] = set()
+    for section in sections.values():
+        if not isinstance(section, Mapping):
+            continue
+        for name, value in plain_arguments(section).items():
+            if name in found and found[name] != value:
+                twice.add(name)
+            found[name] = value
+    return {name: value for name, value in found.items() if name not in twice}
+
+
+def differences(
+    asked: Mapping[str, FlagValue], in_force: InForce, catalogue: Catalogue | None
+) -> list[str]:
+    """Return how the server runs otherwise than it was asked to, a sentence for each flag."""
+    found: list[str] = []
+    for name, value in asked.items():
+        flag = catalogue.find(name) if catalogue else None
+        if value is None or spell(value) == "auto" or (flag and flag.type == "json"):
+            continue
+        names = [name, *(flag.spellings if flag else ())]
+        inner = (spelling.lstrip("-").replace("-", "_") for spelling in names)
+        known = next((n for n in inner if n in in_force.arguments), None)
+        if known is None or _same(value, in_force.arguments[known]):
+            continue
+        runs = spell(in_force.arguments[known])
+        found.append(f"asked for {name} {spell(value)}, the server runs with {runs}")
+    return found
+
+
+def _same(asked: FlagValue, has: FlagValue) -> bool:
+    if isinstance(asked, bool) or isinstance(has, bool):
+        return asked == has
+    left, right = size(asked), size(has)
+    if left is not None and right is not None:
+        return abs(_number(asked, left) - _number(has, right)) < 1e-9 * max(1.0, abs(right))
+    return str(asked).lower() == str(has).lower()
+
+
+def _number(value: FlagValue, read: int) -> float:
+    """Return a fraction as it is: reading it as a size drops what is behind the point."""
+    try:
+        return float(value) if isinstance(value, float | str) else float(read)
+    except ValueError:
+        return float(read)
