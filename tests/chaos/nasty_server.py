@@ -1,7 +1,10 @@
 """A server with every bad habit at once, that serves all the same. Standard library only.
 
-It forks a worker and a daemon with a session of its own, none of which SIGTERM ends, and floods its
-log. With DECOY in the environment it only sleeps: a stranger with the very same command line.
+It forks a worker and a daemon with a session of its own, which hold its port, none of which SIGTERM
+ends; it tells its log its token and floods it. Files in the folder ORDERS have it misbehave once:
+
+    crash-starting · crash-warming · crash-measuring    it crashes then
+    give-up-port                                        it lets a stranger take its port first
 """
 
 import argparse
@@ -9,10 +12,29 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 import time
+from pathlib import Path
 
 FLOOD = b"INFO step 17: 12 running, 3 queued, cache 81 % " + b"." * 950 + b"\n"
+ORDERS = Path(os.environ.get("ORDERS", "/nonexistent"))
+MEASURING = 14
+"""Streams after which a server of this test is being measured, and not warmed up any more."""
+
+
+def ordered(what: str) -> bool:
+    """Whether this was ordered; once."""
+    try:
+        (ORDERS / what).unlink()
+    except OSError:
+        return False
+    return True
+
+
+def crash() -> None:
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGSEGV)
 
 
 def sleep_for_good() -> None:
@@ -35,13 +57,23 @@ def fork_daemon() -> None:
     os.waitpid(child, 0)
 
 
+def give_up_port(port: int) -> None:
+    """Have a stranger take the port, and go on when that has happened."""
+    (ORDERS / "port-offered").write_text(str(port))
+    deadline = time.monotonic() + 30
+    while not ordered("port-taken") and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def answer(status: str, body: dict) -> bytes:
     text = json.dumps(body).encode()
     head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(text)}"
     return head.encode() + b"\r\n\r\n" + text
 
 
-async def serve(port: int, batch: int) -> None:
+async def serve(listener: socket.socket, batch: int) -> None:
+    streams = 0
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
@@ -71,11 +103,15 @@ async def serve(port: int, batch: int) -> None:
         await writer.drain()
 
     async def complete(asked: dict, writer: asyncio.StreamWriter) -> None:
+        nonlocal streams
         tokens = asked["max_tokens"]
         usage = {"prompt_tokens": len(asked["prompt"].split()), "completion_tokens": tokens}
         if not asked.get("stream"):
             writer.write(answer("200 OK", {"choices": [{"text": " x"}], "usage": usage}))
             return
+        streams += 1
+        if ordered("crash-warming") or (streams > MEASURING and ordered("crash-measuring")):
+            crash()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
         writer.write(b"Transfer-Encoding: chunked\r\n\r\n")
         for _ in range(tokens):
@@ -89,7 +125,7 @@ async def serve(port: int, batch: int) -> None:
         event = f"data: {data}\n\n".encode()
         writer.write(f"{len(event):x}\r\n".encode() + event + b"\r\n")
 
-    async with await asyncio.start_server(handle, "127.0.0.1", port) as server:
+    async with await asyncio.start_server(handle, sock=listener) as server:
         await server.serve_forever()
 
 
@@ -99,13 +135,17 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if "DECOY" in os.environ:
-        sleep_for_good()
+    print("args:", vars(options), "token:", os.environ.get("HF_TOKEN"), flush=True)
+    if ordered("crash-starting"):
+        crash()
+    if ordered("give-up-port"):
+        give_up_port(options.port)
+    listener = socket.create_server(("127.0.0.1", options.port))
     fork_worker()
     fork_daemon()
-    sys.stdout.buffer.write(FLOOD * 2_000)
+    sys.stdout.buffer.write(FLOOD * int(os.environ.get("FLOOD_KIB", "100")))
     sys.stdout.flush()
-    asyncio.run(serve(options.port, options.batch))
+    asyncio.run(serve(listener, options.batch))
 
 
 if __name__ == "__main__":
