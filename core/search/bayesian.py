@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.events import Experiment, Outcome
+from core.events import Experiment
 from core.search.acquisition import Incumbent, drawn, expected_value, holding, roughly
 from core.search.aim import Aim
 from core.search.gaussian_process import Floats
@@ -105,11 +105,9 @@ class Bayesian:
             yield self._transferred, "the best of a similar task"
         if not self._told:
             yield points.configuration(self._opening.home), "nearest to the engine's defaults"
-        baseline = self._told[0] if self._told else None
-        crashed = baseline is not None and baseline.outcome is Outcome.FAILED
-        tried = [values_of(points.axes, e.configuration) for e in self._told]
-        for row, reason in self._opening.rows(crashed=crashed, tried=tried):
-            yield points.configuration(row), reason
+            return
+        for step in self._opening.steps(self._told, list(self._pending.values())):
+            yield points.configuration(step.row), step.reason
 
     def _from_model(self) -> Proposal | None:
         observations = Observations.of(self._points.axes, self._aim, self._told)
