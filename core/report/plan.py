@@ -188,7 +188,7 @@ def survey(space: Space, limit: int = LIMIT) -> Survey:
 
 def first_experiments(task: Task, space: Space, count: int) -> tuple[Proposal, ...]:
     """Return what the search asks for before it has learnt anything, the baseline aside."""
-    strategy = choose(task.optimization, space)
+    strategy = choose(task.optimization, space, task.slo)
     asked: Iterator[Proposal | None] = iter(strategy.ask, None)
     wanted = min(count, task.optimization.max_iterations)
     return tuple(p for p in islice(asked, wanted) if p is not None)

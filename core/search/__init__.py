@@ -4,30 +4,51 @@ from core.search.aim import Aim
 from core.search.enumeration import grid, random
 from core.search.space import Space
 from core.search.strategy import Proposal, Strategy
-from core.task import Optimization, Slo
+from core.task import Configuration, Optimization, Slo
 
 __all__ = ["Aim", "Proposal", "Space", "Strategy", "choose"]
 
 
-def choose(optimization: Optimization, space: Space, slo: Slo | None = None) -> Strategy:
-    """Return the strategy that the task asks for."""
-    name = optimization.strategy
-    if name == "auto":
-        fits = space.combinations is not None and space.combinations <= optimization.max_iterations
-        name = "grid_search" if fits else "bayesian"
-    match name:
-        case "grid_search":
-            return grid(space, optimization.seed)
-        case "random":
-            return random(space, optimization.seed)
-        case "tpe":
-            from core.search.tpe import Tpe  # optuna takes a second to import
+def choose(
+    optimization: Optimization,
+    space: Space,
+    slo: Slo | None = None,
+    *,
+    transferred: Configuration | None = None,
+) -> Strategy:
+    """Return the strategy that the task asks for.
 
-            return Tpe(space, optimization.seed, optimization.n_initial_random)
-        case "bayesian":
+    Args:
+        slo: the task's SLOs; None: it has none.
+        transferred: the best configuration of a similar task, for the model to look at first.
+
+    Raises:
+        HostError: the strategy needs a package that is not installed.
+    """
+    seed = optimization.seed
+    match optimization.strategy:
+        case "grid_search":
+            return grid(space, seed)
+        case "random":
+            return random(space, seed)
+        case "one_at_a_time":
+            from core.search.one_at_a_time import OneAtATime
+
+            return OneAtATime(space, seed)
+        case "tpe" | "cmaes" | "gp" as name:
+            from core.search.optuna_samplers import OptunaSearch  # optuna takes a second to import
+
+            return OptunaSearch(space, name, seed, optimization.n_initial_random)
+        case "auto" | "bayesian":
+            # A space within the budget is exhausted all the same, and what it is asked for first
+            # is what says most.
             from core.search.bayesian import Bayesian
 
-            aim = Aim(optimization.objective, slo or Slo())
             return Bayesian(
-                space, aim, seed=optimization.seed, budget=optimization.max_iterations + 1
+                space,
+                Aim(optimization.objective, slo or Slo()),
+                seed=seed,
+                budget=optimization.max_iterations + optimization.baseline,
+                baseline=optimization.baseline,
+                transferred=transferred,
             )

@@ -47,17 +47,20 @@ class Bayesian:
         *,
         seed: int,
         budget: int,
+        baseline: bool = True,
         transferred: Configuration | None = None,
     ) -> None:
         """Prepare the search.
 
         Args:
             budget: experiments that there will be, about; the opening takes a third at most.
+            baseline: whether the engine's defaults are measured, before anything that is asked for.
             transferred: the best configuration of a similar task, looked at first.
         """
         self._space = space
         self._aim = aim
         self._seed = seed
+        self._baseline = baseline
         self._transferred = transferred
         self._points = Points(space)
         self._opening = Opening(self._points, seed, budget)
@@ -103,9 +106,8 @@ class Bayesian:
         points = self._points
         if self._transferred is not None:
             yield self._transferred, "the best of a similar task"
-        if not self._told:
+        if not self._told and not self._baseline:
             yield points.configuration(self._opening.home), "nearest to the engine's defaults"
-            return
         for step in self._opening.steps(self._told, list(self._pending.values())):
             yield points.configuration(step.row), step.reason
 

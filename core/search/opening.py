@@ -3,8 +3,8 @@
 The first is a change of the baseline, and so is every other until one turned out better than where
 it started from: from then on changes start there. No two flags ever move at once, so that each
 experiment teaches what its flag does, and together they are the main-effect screen that the model
-and the report build on. Where the baseline itself fails, every second experiment is a point far from
-all others instead: there may be nothing worth staying near.
+and the report build on. Where the baseline itself fails, every second experiment is a point far
+from all others instead: there may be nothing worth staying near.
 
 Source: Frey et al., "A role for one-factor-at-a-time experimentation in parameter design" (2003).
 """
@@ -48,11 +48,13 @@ class Opening:
     def steps(self, told: Sequence[Experiment], pending: Sequence[Configuration]) -> list[Step]:
         """Return the steps that may come next, the first that is new to be taken."""
         known = [experiment.configuration for experiment in told]
-        rows = [self._row(c) for c in [*known, *pending]]
+        # Before anything is told, the baseline is on its way: it counts as the point next to it.
+        start = [] if told else [self.home]
+        rows = [*start, *(self._row(c) for c in [*known, *pending])]
         taken = len(rows) - 1
         if taken >= self._length:
             return []
-        lost = all(e.outcome is Outcome.FAILED for e in told)
+        lost = bool(told) and all(e.outcome is Outcome.FAILED for e in told)
         if lost and taken % 2:
             return [Step(self._farthest(rows), "far from what was tried, as the defaults fail")]
         base = self._base(told)

@@ -38,7 +38,9 @@ MergeRule: TypeAlias = Literal["union", "intersection", "last_wins"]
 LOAD_OBJECTIVES: frozenset[Objective] = frozenset({"maximize_goodput", "maximize_load_under_slo"})
 """Objectives for which the load is searched, not given."""
 
-StrategyName: TypeAlias = Literal["auto", "grid_search", "random", "bayesian", "tpe"]
+StrategyName: TypeAlias = Literal[
+    "auto", "bayesian", "grid_search", "random", "one_at_a_time", "tpe", "cmaes", "gp"
+]
 
 _SAMPLING_NUMBERS = {
     "temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
@@ -133,7 +135,8 @@ class Optimization(Section):
     """How to search."""
 
     strategy: StrategyName = "auto"
-    """`auto` measures the whole space where it fits the budget, and is `bayesian` elsewhere."""
+    """`auto` is `bayesian`: a model of everything measured, which exhausts a space that fits the
+    budget. `tpe`, `cmaes` and `gp` are optuna's samplers; `gp` needs torch."""
     objective: Objective = "minimize_latency"
     """What to improve while the SLOs hold. Throughput is total tokens per second and GPU; goodput
     is requests per second and GPU that hold every SLO, at the largest load that holds them."""

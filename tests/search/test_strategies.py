@@ -1,18 +1,20 @@
 """What every strategy promises, whatever it thinks of."""
 
 from collections import Counter
+from importlib.util import find_spec
 from itertools import islice
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.errors import HostError
 from core.events import Outcome
 from core.search import Proposal, Space, Strategy, choose
 from core.task import Choices, Configuration, Optimization, Range
 from tests.builders import experiment, verdict
 
-NAMES = ["grid_search", "random", "bayesian", "tpe"]
+NAMES = ["grid_search", "random", "one_at_a_time", "bayesian", "tpe", "cmaes"]
 PARAMETERS = {
     "tp-size": Choices(values=(1, 2, 4)),
     "page-size": Choices(values=(1, 16, 64)),
@@ -143,14 +145,27 @@ def test_the_grid_is_the_product(values: dict) -> None:
     assert len(asked) == (expected if kept else 0)
 
 
-def test_auto_measures_everything_that_fits_the_budget() -> None:
-    space = Space.of(PARAMETERS, spelled)
-    whole = choose(Optimization(strategy="auto", max_iterations=36), space)
-    model = choose(Optimization(strategy="auto", max_iterations=35), space)
-    assert type(whole) is not type(model)
+def test_auto_exhausts_a_space_that_fits_the_budget() -> None:
+    assert len(session(strategy("auto", PARAMETERS), limit=100)) == 36
 
 
-@pytest.mark.parametrize("name", ["bayesian", "tpe"])
+@pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed")
+def test_a_sampler_without_its_package_says_what_to_install() -> None:
+    with pytest.raises(HostError, match="needs torch"):
+        strategy("gp", PARAMETERS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_rule_forbids_is_not_proposed(name: str) -> None:
+    def rule(configuration: Configuration) -> str | None:
+        return "too much memory" if configuration["tp-size"] == 1 else None
+
+    space = Space.of(PARAMETERS, spelled, allowed=rule)
+    asked = session(choose(Optimization(strategy=name), space), limit=100)
+    assert Counter(c["tp-size"] for c in asked) == {2: 12, 4: 12}
+
+
+@pytest.mark.parametrize("name", ["bayesian", "tpe", "one_at_a_time"])
 def test_a_model_learns(name: str) -> None:
     """It finds the good corner of a space of 4,096 points more often than chance would."""
     axis = Choices(values=tuple(range(8)))

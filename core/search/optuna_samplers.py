@@ -1,9 +1,14 @@
-"""Optuna's tree-structured Parzen estimator, asked one configuration at a time.
+"""Optuna's samplers, asked one configuration at a time: `tpe`, `cmaes`, and `gp` where torch is.
 
 Optuna forgets trials that failed and proposes them again; here a failure is told as a trial that
 breaks its constraints, and no command line is proposed twice. Each ask is a function of what was
 told and the seed alone, so that a resumed search proposes what it would have proposed.
 """
+
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Literal, TypeAlias
 
 import optuna
 from optuna.distributions import (
@@ -12,13 +17,17 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from core.errors import HostError
 from core.events import Experiment
 from core.search.enumeration import spread
 from core.search.space import Space, same
 from core.search.strategy import Proposal, Tried
 from core.task import Choices, Configuration, FlagValue, Range, finite_values
+
+SamplerName: TypeAlias = Literal["tpe", "cmaes", "gp"]
 
 _REPEATS = 20
 """Asks in a row that may propose something known before a new random point is taken instead."""
@@ -27,35 +36,50 @@ _CRASHED = 1e3
 """Violation told for an experiment that could not be measured: worse than any that was."""
 
 
-class Tpe:
-    """TPE over the space, with SLO violations and crashes as constraints."""
+class OptunaSearch:
+    """One of optuna's samplers over the space, with SLO violations and crashes as constraints."""
 
-    def __init__(self, space: Space, seed: int, startup: int) -> None:
+    def __init__(self, space: Space, name: SamplerName, seed: int, startup: int) -> None:
+        """Prepare the search.
+
+        Raises:
+            HostError: the sampler needs a package that is not installed.
+        """
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        if name == "gp" and find_spec("torch") is None:
+            raise HostError(
+                "strategy `gp` is optuna's and needs torch, which is not installed (5 GB:"
+                " pip install torch); `bayesian` models the same, better, without it"
+            )
+        self._name = name
         self._space = space
         self._seed = seed
         self._startup = startup
         self._distributions = {
-            name: _distribution(values) for name, values in space.parameters.items()
+            parameter: _distribution(values, ordered=name != "tpe")
+            for parameter, values in space.parameters.items()
         }
         self._tried = Tried()
         self._told: list[FrozenTrial] = []
         self._pending: dict[str, FrozenTrial] = {}
 
     def ask(self) -> Proposal | None:
-        """Return TPE's next configuration, or a random new one where TPE repeats itself."""
+        """Return the sampler's next configuration, or a new one where it repeats itself."""
         if not self._distributions:
             return None
-        study = self._study()
-        for _ in range(_REPEATS):
-            trial = study.ask(self._distributions)
-            configuration = self._configuration(trial.params)
-            if self._tried.add(self._space.key(configuration)):
-                early = len(self._told) < self._startup
-                return self._proposal(configuration, "random start" if early else "promising")
-            study.tell(trial, state=TrialState.FAIL)
+        with warnings.catch_warnings():
+            # Samplers under trial, and categories that CMA-ES leaves to chance.
+            warnings.simplefilter("ignore")
+            study = self._study()
+            for _ in range(_REPEATS):
+                trial = study.ask(self._distributions)
+                configuration = self._configuration(trial.params)
+                if self._new(configuration):
+                    early = len(self._told) < self._startup
+                    return self._proposal(configuration, "random start" if early else "promising")
+                study.tell(trial, state=TrialState.FAIL)
         for configuration in spread(self._space, self._seed):
-            if self._tried.add(self._space.key(configuration)):
+            if self._new(configuration):
                 return self._proposal(configuration, "random, not tried yet")
         return None
 
@@ -67,25 +91,47 @@ class Tpe:
         verdict = experiment.verdict
         if verdict is None or verdict.score is None:
             # No score at all: the constraint alone says how bad it is.
-            trial = self._trial(experiment.configuration, TrialState.COMPLETE, 0.0, _CRASHED)
+            value, violation = 0.0, _CRASHED
         else:
+            value = verdict.score
             violation = 0.0 if verdict.feasible else max(verdict.violation, 1e-9)
-            trial = self._trial(
-                experiment.configuration, TrialState.COMPLETE, verdict.score, violation
-            )
+        trial = self._trial(experiment.configuration, TrialState.COMPLETE, value, violation)
         if trial is not None:
             self._told.append(trial)
 
-    def _study(self) -> optuna.Study:
-        sampler = optuna.samplers.TPESampler(
-            seed=self._seed * 1_000_003 + len(self._told) + len(self._pending),
-            n_startup_trials=self._startup,
-            multivariate=True,
-            constant_liar=True,
+    def _new(self, configuration: Configuration) -> bool:
+        return self._space.allowed(configuration) is None and self._tried.add(
+            self._space.key(configuration)
         )
-        study = optuna.create_study(sampler=sampler)
-        study.add_trials([*self._told, *self._pending.values()])
+
+    def _study(self) -> optuna.Study:
+        study = optuna.create_study(sampler=self._sampler())
+        if self._name != "cmaes":
+            study.add_trials([*self._told, *self._pending.values()])
+            return study
+        # What CMA-ES has learnt is in the trials that it was asked for: it is asked for them again.
+        # It knows no constraints, so that the ranking is told in their place.
+        for told, value in zip(self._told, _ranked(self._told), strict=True):
+            study.enqueue_trial(told.params)
+            study.tell(study.ask(self._distributions), value)
         return study
+
+    def _sampler(self) -> BaseSampler:
+        moment = self._seed * 1_000_003 + len(self._told) + len(self._pending)
+        match self._name:
+            case "tpe":
+                return optuna.samplers.TPESampler(
+                    seed=moment,
+                    n_startup_trials=self._startup,
+                    multivariate=True,
+                    constant_liar=True,
+                )
+            case "cmaes":
+                return optuna.samplers.CmaEsSampler(
+                    seed=moment, n_startup_trials=self._startup, warn_independent_sampling=False
+                )
+            case "gp":
+                return optuna.samplers.GPSampler(seed=moment, n_startup_trials=self._startup)
 
     def _proposal(self, configuration: Configuration, reason: str) -> Proposal:
         trial = self._trial(configuration, TrialState.RUNNING, None, None)
@@ -138,8 +184,24 @@ class Tpe:
         return self._space.resolve(values)
 
 
-def _distribution(space: Choices | Range) -> BaseDistribution:
+def _ranked(trials: list[FrozenTrial]) -> list[float]:
+    """Return the trials' places from the best on: feasible ones by score, others by violation."""
+
+    def key(trial: FrozenTrial) -> tuple[float, float]:
+        return trial.constraints["slo"], float(trial.value or 0.0)
+
+    order: Callable[[int], tuple[float, float]] = lambda place: key(trials[place])  # noqa: E731
+    ranks = [0.0] * len(trials)
+    for rank, place in enumerate(sorted(range(len(trials)), key=order)):
+        ranks[place] = float(rank)
+    return ranks
+
+
+def _distribution(space: Choices | Range, *, ordered: bool) -> BaseDistribution:
+    """Return optuna's distribution; with `ordered`, numbers to choose among lie on a line."""
     if isinstance(space, Choices):
+        if ordered and space.ordered and len(space.values) > 1:
+            return IntDistribution(0, len(space.values) - 1)
         # Positions, not values: optuna compares categories, and 1 equals True.
         return CategoricalDistribution(range(len(space.values)))
     if space.type == "integer":
