@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from core import __version__
+from core.cli.bench_arguments import add_bench, call_of
 from core.errors import UsageError
 
 Call: TypeAlias = Callable[[], int]
@@ -43,6 +44,10 @@ def parse(argv: Sequence[str]) -> Call:
         UsageError: they ask for nothing that there is.
     """
     asked = _parser().parse_args(argv)
+    if asked.target is not None:
+        return lambda: _call(
+            "measuring", "measure", url=asked.target, task=asked.run, as_json=asked.json
+        )
     if asked.run is not None:
         return lambda: _call(
             "running", "run_file", path=asked.run, as_json=asked.json, agreed=asked.yes
@@ -78,6 +83,11 @@ def _parser() -> Parser:
     face = parser.add_mutually_exclusive_group()
     face.add_argument("--run", metavar="TASK", type=Path, help="run a task file to its end")
     face.add_argument("--resume", metavar="TASK", help="go on with a task that was interrupted")
+    parser.add_argument(
+        "--target",
+        metavar="URL",
+        help="launch nothing: measure this server, as the task of --run says (see also: bench)",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(
         "--yes", action="store_true", help="run the command of a `custom` engine without asking"
@@ -86,6 +96,8 @@ def _parser() -> Parser:
     _add_looking(verbs)
     _add_ending(verbs)
     _add_engines(verbs)
+
+    _add_measuring(verbs)
     return parser
 
 
@@ -140,6 +152,13 @@ def _add_engines(verbs: _Verbs) -> None:
     scanning.set_defaults(
         call=lambda a: _call("engines", "scan_engines", engine=a.engine, executable=a.executable)
     )
+
+
+def _add_measuring(verbs: _Verbs) -> None:
+    benching = verbs.add_parser("bench", help="measure a server that is already running")
+    add_bench(benching)
+    _add_json(benching)
+    benching.set_defaults(call=lambda a: _call("measuring", "measure", **call_of(a)))
 
 
 def _add_json(parser: Parser) -> None:

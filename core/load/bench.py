@@ -1,21 +1,23 @@
-"""A measurement without a task: what `autotuner bench URL` does.
+"""A measurement without launching anything: what `autotuner bench URL` does.
 
-It finds out which model the server has and which engine it is, and measures level after level.
+It finds out which model the server has and which engine it is, and measures level after level, as
+the benchmark section of a task says.
 """
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from contextlib import aclosing
 
 import httpx
-from pydantic import Field
 
 from core.engines.engine import RequestShape
 from core.engines.registry import ENGINES
 from core.errors import HostError, UsageError
-from core.events import SubRound
+from core.events import Probe, SubRound
+from core.load.capacity import find_capacity
 from core.load.measure import LoadWorker
-from core.load.plan import Endpoint, LevelPlan, Progress, Target
-from core.task import Frozen, Level
+from core.load.plan import Progress, RequestTable, Target
+from core.load.planning import PlanTerms, capacity_plan, level_plan, load_target
+from core.task import Frozen, Level, Task
 
 ASK_TIMEOUT = 10.0
 """Seconds for the server to say which models it has."""
@@ -25,24 +27,16 @@ class BenchPlan(Frozen):
     """What `autotuner bench` was asked for."""
 
     url: str
-    levels: tuple[Level, ...]
-    model: str | None = None
-    """None: the server's first."""
-    endpoint: Endpoint = "completions"
-    requests: int = 50
-    """Most measured requests at a level; never fewer than four for each one under way."""
-    max_seconds: float = 600.0
-    """Longest time for one level."""
-    request_timeout: float = 600.0
-    thresholds: dict[str, float] = Field(default_factory=dict)
-    extras: dict[str, Any] = Field(default_factory=dict)
-    """Fields laid over every request's body."""
-    api_key_variable: str | None = None
+    task: Task
+    """Its benchmark, SLOs and objective say what is measured; nothing of it is launched."""
+    deciding: str = "output_throughput"
+    """The metric that levels of a given precision are measured for."""
+    gpus: int = 1
+    """GPUs of the server, for figures per GPU."""
     verify_tls: bool = True
-    seed: int = 0
 
 
-async def bench(wanted: BenchPlan) -> AsyncGenerator[Progress | SubRound, None]:
+async def bench(wanted: BenchPlan) -> AsyncGenerator[Progress | Probe | SubRound, None]:
     """Measure every level in turn; yield progress, and each sub-round as it comes.
 
     Raises:
@@ -50,26 +44,29 @@ async def bench(wanted: BenchPlan) -> AsyncGenerator[Progress | SubRound, None]:
         UsageError: it has no model, or not the one that was named.
         MeasurementError: a level could not be measured.
     """
+    task = wanted.task
     target = await find_target(wanted)
     async with LoadWorker() as worker:
-        for index, level in enumerate(wanted.levels):
-            async for said in worker.measure(target, level_plan(wanted, index, level)):
-                if isinstance(said, Progress | SubRound):
-                    yield said
+        for index, level in enumerate(task.levels()):
+            terms = PlanTerms(
+                index=index,
+                seed=task.optimization.seed + index,
+                deciding=wanted.deciding,
+                gpus=wanted.gpus,
+            )
+            async with aclosing(_measured(worker, target, task, level, terms)) as measuring:
+                async for said in measuring:
+                    if not isinstance(said, RequestTable):
+                        yield said
 
 
-def level_plan(wanted: BenchPlan, index: int, level: Level) -> LevelPlan:
-    """Return how one level is measured."""
-    return LevelPlan(
-        index=index,
-        level=level,
-        requests=max(wanted.requests, 4 * (level.concurrency or 0)),
-        max_seconds=wanted.max_seconds,
-        warmup_seconds=wanted.max_seconds,
-        request_timeout=wanted.request_timeout,
-        seed=wanted.seed,
-        thresholds=wanted.thresholds,
-    )
+def _measured(
+    worker: LoadWorker, target: Target, task: Task, level: Level, terms: PlanTerms
+) -> AsyncGenerator[Progress | Probe | RequestTable | SubRound, None]:
+    if level.largest is not None:
+        plan = capacity_plan(task, level, terms)
+        return find_capacity(plan, lambda one: worker.measure(target, one))
+    return worker.measure(target, level_plan(task, level, terms))
 
 
 async def find_target(wanted: BenchPlan) -> Target:
@@ -77,23 +74,21 @@ async def find_target(wanted: BenchPlan) -> Target:
 
     Raises:
         HostError: it cannot be reached.
-        UsageError: it has no model, or not the one that was named.
+        UsageError: the URL is none, or it has no model, or not the one that was named.
     """
-    target = Target(
-        base_url=wanted.url,
-        model=wanted.model or "",
-        endpoint=wanted.endpoint,
-        extras=wanted.extras,
-        api_key_variable=wanted.api_key_variable,
-        verify_tls=wanted.verify_tls,
-    )
+    benchmark = wanted.task.benchmark
+    named = benchmark.model_name
+    try:
+        target = load_target(
+            benchmark, wanted.url, named or "", RequestShape(), verify_tls=wanted.verify_tls
+        )
+    except ValueError as error:
+        raise UsageError(f"{wanted.url} is no base URL; write http://host:port") from error
     models = await _models(target)
-    if wanted.model is not None:
-        if models and wanted.model not in models:
-            raise UsageError(
-                f"{wanted.url} has no model {wanted.model}; it has {', '.join(models)}"
-            )
-        model = wanted.model
+    if named is not None:
+        if models and named not in models:
+            raise UsageError(f"{wanted.url} has no model {named}; it has {', '.join(models)}")
+        model = named
     elif models:
         model = next(iter(models))
     else:
@@ -101,13 +96,7 @@ async def find_target(wanted: BenchPlan) -> Target:
     # vLLM, SGLang and llama.cpp say that they own the model, by the names that engines have here.
     engine = ENGINES.get(models.get(model, ""))
     shape = engine.requests if engine else RequestShape()
-    return target.model_copy(
-        update={
-            "model": model,
-            "length_fields": shape.length_fields,
-            "extras": shape.extras | wanted.extras,
-        }
-    )
+    return load_target(benchmark, wanted.url, model, shape, verify_tls=wanted.verify_tls)
 
 
 async def _models(target: Target) -> dict[str, str]:
@@ -119,7 +108,7 @@ async def _models(target: Target) -> dict[str, str]:
             reply = await client.get(f"{target.base_url}/v1/models", headers=headers)
         listed = reply.json()["data"] if reply.status_code == 200 else []
         return {str(model["id"]): str(model.get("owned_by")) for model in listed}
-    except httpx.TransportError as error:
+    except httpx.HTTPError as error:
         raise HostError(f"{target.base_url} does not answer ({error}); is it up?") from None
     except (ValueError, KeyError, TypeError):
         return {}

@@ -6,6 +6,7 @@ at last. The result says whether the border is certain.
 """
 
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -75,15 +76,16 @@ class _Trial:
         """Measure the load until it is certain what holds, or for as often as may be."""
         for repeat in range(plan.rules.repeats + 1):
             try:
-                async for said in measure(_level(plan, self.load, repeat)):
-                    match said:
-                        case Progress():
-                            yield said
-                        case RequestTable():
-                            self.table = said
-                        case SubRound():
-                            self.sub_round = said
-                            self.holding = holding(said, plan.level.thresholds)
+                async with aclosing(measure(_level(plan, self.load, repeat))) as measuring:
+                    async for said in measuring:
+                        match said:
+                            case Progress():
+                                yield said
+                            case RequestTable():
+                                self.table = said
+                            case SubRound():
+                                self.sub_round = said
+                                self.holding = holding(said, plan.level.thresholds)
             except MeasurementError as error:
                 if error.failure.kind not in _TOO_MUCH:
                     raise
@@ -118,8 +120,9 @@ async def find_capacity(
     client_bound = given_up = False
     while not given_up and (load := search.ask()) is not None:
         trial = trials[load] = _Trial(load)
-        async for progress in trial.run(plan, measure):
-            yield progress
+        async with aclosing(trial.run(plan, measure)) as running:
+            async for progress in running:
+                yield progress
         client_bound = trial.client_bound
         if client_bound:
             break

@@ -24,7 +24,14 @@ class PlanTerms:
     """GPUs that the server has; 0 counts as 1."""
 
 
-def load_target(benchmark: Benchmark, base_url: str, model: str, shape: RequestShape) -> Target:
+def load_target(
+    benchmark: Benchmark,
+    base_url: str,
+    model: str,
+    shape: RequestShape,
+    *,
+    verify_tls: bool = True,
+) -> Target:
     """Return a server as a benchmark asks it.
 
     Args:
@@ -37,6 +44,7 @@ def load_target(benchmark: Benchmark, base_url: str, model: str, shape: RequestS
         length_fields=shape.length_fields,
         extras={**shape.extras, **benchmark.additional_params},
         api_key_variable=benchmark.api_key_variable,
+        verify_tls=verify_tls,
     )
 
 

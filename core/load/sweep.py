@@ -81,15 +81,17 @@ class LoadSearch:
 def holding(sub_round: SubRound, thresholds: Mapping[str, float]) -> Holding:
     """Return whether a level keeps every bound, by the 95 % intervals of its metrics.
 
+    In open loop, requests that pile up break them, whatever their latencies are by now. In closed
+    loop a load that is not steady leaves open what it would come to.
+
     Args:
         thresholds: seconds by metric, statistic included: `{"ttft_p99": 1.0}`.
     """
-    if sub_round.steady is False:
-        return "breaks"  # whatever it is by now, it was getting worse
+    unsteady = sub_round.steady is False
     verdicts = {_holding(sub_round, metric, bound) for metric, bound in thresholds.items()}
-    if "breaks" in verdicts:
+    if "breaks" in verdicts or (unsteady and sub_round.level.concurrency is None):
         return "breaks"
-    return "unclear" if "unclear" in verdicts else "holds"
+    return "unclear" if "unclear" in verdicts or unsteady else "holds"
 
 
 def kept_on_the_face_of_it(sub_round: SubRound, thresholds: Mapping[str, float]) -> bool:

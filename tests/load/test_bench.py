@@ -11,12 +11,20 @@ import pytest
 from core.errors import HostError, UsageError
 from core.events import SubRound
 from core.load.bench import BenchPlan, bench, find_target
-from core.task import Level, Scenario
+from core.task import Task
 from tests.load.scripted import Asked, ScriptedServer, answer
 
-LEVELS = tuple(
-    Level(scenario=Scenario.model_validate("D(20,8)"), concurrency=number) for number in (1, 2)
-)
+
+def plan(url: str, **benchmark: Any) -> BenchPlan:
+    """A plan of two levels."""
+    asked = {"traffic_scenarios": ["D(20,8)"], "num_concurrency": [1, 2]} | benchmark
+    document = {
+        "task_name": "bench",
+        "model": {"id_or_path": "m"},
+        "base_runtime": "custom",
+        "benchmark": asked,
+    }
+    return BenchPlan(url=url, task=Task.model_validate(document))
 
 
 @asynccontextmanager
@@ -42,7 +50,7 @@ def listed(owner: str) -> dict[str, Any]:
 
 async def test_the_first_model_is_taken_and_its_engine_is_known_by_its_owner() -> None:
     async with models(listed("llamacpp")) as url:
-        target = await find_target(BenchPlan(url=url + "/v1/", levels=LEVELS))
+        target = await find_target(plan(url + "/v1/"))
     assert target.base_url == url
     assert target.model == "one"
     assert target.extras == {"ignore_eos": True}
@@ -50,7 +58,7 @@ async def test_the_first_model_is_taken_and_its_engine_is_known_by_its_owner() -
 
 async def test_a_stranger_is_asked_for_nothing_unusual() -> None:
     async with models(listed("openai")) as url:
-        wanted = BenchPlan(url=url, levels=LEVELS, model="two", extras={"temperature": 0})
+        wanted = plan(url, model_name="two", additional_params={"temperature": 0})
         target = await find_target(wanted)
     assert (target.model, target.extras) == ("two", {"temperature": 0})
 
@@ -58,22 +66,22 @@ async def test_a_stranger_is_asked_for_nothing_unusual() -> None:
 async def test_a_model_that_is_not_there_is_told_with_those_that_are() -> None:
     async with models(listed("x")) as url:
         with pytest.raises(UsageError, match="it has one, two"):
-            await find_target(BenchPlan(url=url, levels=LEVELS, model="three"))
+            await find_target(plan(url, model_name="three"))
 
 
 @pytest.mark.parametrize("said", [b"<html>", {"data": []}, {"data": None}, {"models": []}])
 async def test_a_server_that_names_no_model_needs_one_named(said: Any) -> None:
     async with models(said) as url:
         with pytest.raises(UsageError, match="--model"):
-            await find_target(BenchPlan(url=url, levels=LEVELS))
-        assert (await find_target(BenchPlan(url=url, levels=LEVELS, model="m"))).model == "m"
+            await find_target(plan(url))
+        assert (await find_target(plan(url, model_name="m"))).model == "m"
 
 
 async def test_nobody_there_is_one_clear_line() -> None:
     async with models({}) as url:
         pass
     with pytest.raises(HostError, match="is it up"):
-        await find_target(BenchPlan(url=url, levels=LEVELS))
+        await find_target(plan(url))
 
 
 async def test_every_level_is_measured() -> None:
@@ -81,8 +89,8 @@ async def test_every_level_is_measured() -> None:
         return answer(asked.tokens, ttft=0.01, itl=0.003, prompt=20)
 
     async with ScriptedServer(script) as server:
-        wanted = BenchPlan(url=server.url, levels=LEVELS, model="m", requests=6, max_seconds=30)
+        wanted = plan(server.url, model_name="m", max_requests_per_iteration=6)
         results = [said async for said in bench(wanted) if isinstance(said, SubRound)]
-    assert [result.level for result in results] == list(LEVELS)
+    assert [result.level for result in results] == list(wanted.task.levels())
     assert [result.requests.completed for result in results] == [6, 8]
     assert json.loads(results[0].model_dump_json())["level"]["concurrency"] == 1

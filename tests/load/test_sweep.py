@@ -109,13 +109,20 @@ def sub_round(load: float, ttft: float, *, width: float = 0.0, steady: bool = Tr
         (0.95, 0.1, True, "unclear"),
         (1.05, 0.1, True, "unclear"),
         (0.5, 0.0, True, "unclear"),
-        (0.5, 0.1, False, "breaks"),
+        (0.5, 0.1, False, "unclear"),
+        (1.5, 0.1, False, "breaks"),
     ],
 )
 def test_intervals_decide_not_figures(
     ttft: float, width: float, steady: bool, verdict: str
 ) -> None:
     assert holding(sub_round(1, ttft, width=width, steady=steady), {"ttft_p90": 1.0}) == verdict
+
+
+def test_requests_that_pile_up_in_open_loop_break_every_bound() -> None:
+    piling = sub_round(1, 0.5, width=0.1, steady=False)
+    rate = Level(scenario=SCENARIO, request_rate=1)
+    assert holding(piling.model_copy(update={"level": rate}), {"ttft_p90": 1.0}) == "breaks"
 
 
 def test_what_could_not_be_measured_does_not_hold() -> None:
