@@ -27,10 +27,17 @@ def list_tasks(*, as_json: bool) -> int:
         print("no tasks yet; `autotuner --run sample_tasks/quickstart.yaml` makes the first")
         return 0
     table = Table(box=None, pad_edge=False)
-    for heading in ("task", "engine", "model", "state", "experiments", "best", "began"):
-        table.add_column(heading, justify="right" if heading in {"experiments", "best"} else "left")
-    for task in tasks:
-        table.add_row(*_cells(task))
+    rows = [_cells(task) for task in tasks]
+    headings = ("task", "engine", "model", "state", "done", "best", "began")
+    for heading, *cells in zip(headings, *rows, strict=True):
+        # What names a task has to be readable whole; only the model's name gives way.
+        least = 8 if heading == "model" else max(map(len, cells))
+        right = heading in {"done", "best"}
+        table.add_column(
+            heading, justify="right" if right else "left", no_wrap=True, min_width=least
+        )
+    for row in rows:
+        table.add_row(*row)
     Console(highlight=False, markup=False, emoji=False).print(table)
     return 0
 
@@ -114,7 +121,7 @@ def _state(task: TaskSummary) -> TaskState:
 
 
 def _moment(unix_time: float) -> str:
-    return datetime.fromtimestamp(unix_time).astimezone().strftime("%Y-%m-%d %H:%M")
+    return datetime.fromtimestamp(unix_time).astimezone().strftime("%m-%d %H:%M")
 
 
 def _facts(task: TaskSummary) -> dict[str, object]:
