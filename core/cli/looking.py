@@ -31,7 +31,7 @@ def list_tasks(*, as_json: bool) -> int:
     headings = ("task", "engine", "model", "state", "done", "best", "began")
     for heading, *cells in zip(headings, *rows, strict=True):
         # What names a task has to be readable whole; only the model's name gives way.
-        least = 8 if heading == "model" else max(map(len, cells))
+        least = 8 if heading == "model" else max(map(len, (heading, *cells)))
         right = heading in {"done", "best"}
         table.add_column(
             heading, justify="right" if right else "left", no_wrap=True, min_width=least
