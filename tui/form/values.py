@@ -112,9 +112,10 @@ def _pieces(text: str) -> list[str]:
 
 
 def _written(value: FlagValue) -> str:
-    if isinstance(value, str) and (parse_value(value) != value or "," in value or ".." in value):
-        return json.dumps(value)
-    return spell(value)
+    if not isinstance(value, str):
+        return spell(value)
+    alone = parse_value(value) == value and ".." not in value
+    return value if alone and _pieces(f"{value},x") == [value, "x"] else json.dumps(value)
 
 
 def _number(value: float | None) -> str:
