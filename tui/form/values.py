@@ -12,6 +12,7 @@ _RANGE = re.compile(
     rf"\s*(?P<low>{_NUMBER})\s*\.\.\s*(?P<high>{_NUMBER})"
     rf"(?:\s+step\s+(?P<step>{_NUMBER}))?(?P<log>\s+log)?\s*"
 )
+_RANGE_BEGINS = re.compile(rf"\s*{_NUMBER}\s*\.\.")
 _WORDS: dict[str, FlagValue] = {"null": None, "none": None, "true": True, "false": False}
 
 
@@ -21,7 +22,7 @@ def parse_values(text: str) -> list[FlagValue] | dict[str, Any]:
     Raises:
         ValueError: the text means neither.
     """
-    if ".." in text:
+    if _RANGE_BEGINS.match(text):
         return _parse_range(text)
     pieces = _pieces(text)
     if not pieces:
@@ -34,7 +35,8 @@ def parse_values(text: str) -> list[FlagValue] | dict[str, Any]:
 def parse_value(text: str) -> FlagValue:
     """Return one value: a number, true, false, null, or else the text itself."""
     plain = text.strip()
-    if plain.lower() in _WORDS:
+    if plain.lower() in _RANGE_BEGINS = re.compile(rf"\s*{_NUMBER}\s*\.\.")
+_WORDS:
         return _WORDS[plain.lower()]
     if plain[:1] in {'"', "'"} and plain[-1:] == plain[:1] and len(plain) > 1:
         return plain[1:-1]
@@ -114,7 +116,7 @@ def _pieces(text: str) -> list[str]:
 def _written(value: FlagValue) -> str:
     if not isinstance(value, str):
         return spell(value)
-    alone = parse_value(value) == value and ".." not in value
+    alone = parse_value(value) == value and not _RANGE_BEGINS.match(value)
     return value if alone and _pieces(f"{value},x") == [value, "x"] else json.dumps(value)
 
 
