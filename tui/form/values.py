@@ -35,8 +35,7 @@ def parse_values(text: str) -> list[FlagValue] | dict[str, Any]:
 def parse_value(text: str) -> FlagValue:
     """Return one value: a number, true, false, null, or else the text itself."""
     plain = text.strip()
-    if plain.lower() in _RANGE_BEGINS = re.compile(rf"\s*{_NUMBER}\s*\.\.")
-_WORDS:
+    if plain.lower() in _WORDS:
         return _WORDS[plain.lower()]
     if plain[:1] in {'"', "'"} and plain[-1:] == plain[:1] and len(plain) > 1:
         return plain[1:-1]
