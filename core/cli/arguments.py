@@ -94,6 +94,7 @@ def _parser() -> Parser:
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
     _add_looking(verbs)
+    _add_reporting(verbs)
     _add_ending(verbs)
     _add_engines(verbs)
 
@@ -121,6 +122,32 @@ def _add_looking(verbs: _Verbs) -> None:
     exporting.set_defaults(
         call=lambda a: _call("looking", "export_to", ref=a.task, form=a.format, output=a.output)
     )
+
+
+def _add_reporting(verbs: _Verbs) -> None:
+    reporting = verbs.add_parser(
+        "report", help="what a run teaches: what to deploy, why things failed, what matters"
+    )
+    reporting.add_argument("task", help=_TASK)
+    reporting.add_argument(
+        "-o", "--output", type=Path, help="a file (report.html, report.md, …) or a folder for all"
+    )
+    reporting.add_argument("--format", choices=["txt", "md", "html", "json", "csv"])
+    reporting.add_argument("--chart", metavar="NAME", help="a single chart, as SVG")
+    reporting.set_defaults(
+        call=lambda a: _call(
+            "reporting",
+            "write_report",
+            ref=a.task,
+            form=a.format,
+            output=a.output,
+            chart=a.chart,
+        )
+    )
+
+    comparing = verbs.add_parser("compare", help="several tasks side by side")
+    comparing.add_argument("tasks", metavar="task", nargs="+", help=_TASK)
+    comparing.set_defaults(call=lambda a: _call("reporting", "compare", refs=a.tasks))
 
 
 def _add_ending(verbs: _Verbs) -> None:

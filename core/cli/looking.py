@@ -48,7 +48,7 @@ def show(ref: str, *, as_json: bool) -> int:
     Raises:
         UsageError: there is no such task.
     """
-    conclusion = asyncio.run(_conclusion(ref))
+    conclusion = asyncio.run(conclusion_of(ref))
     if as_json:
         print(to_json(conclusion), end="")
     else:
@@ -63,7 +63,7 @@ def export_to(ref: str, form: Format, output: Path | None) -> int:
         UsageError: there is no such task.
         HostError: the file cannot be written.
     """
-    text = export(asyncio.run(_conclusion(ref)), form)
+    text = export(asyncio.run(conclusion_of(ref)), form)
     if output is None:
         sys.stdout.write(text)
         return 0
@@ -87,7 +87,12 @@ async def find(ref: str) -> StoredTask:
     return task
 
 
-async def _conclusion(ref: str) -> Conclusion:
+async def conclusion_of(ref: str) -> Conclusion:
+    """Return what a task of the store has come to.
+
+    Raises:
+        UsageError: there is no such task.
+    """
     task = await find(ref)
     async with Viewer() as viewer:
         state, _ = await viewer.state(task.id)

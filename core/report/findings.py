@@ -11,6 +11,7 @@ from core.engines.registry import ENGINES
 from core.events import Confirmation, Experiment, FlagEffect, Gain, Outcome
 from core.report.alternatives import Alternative, Front, alternatives, front_of
 from core.report.conclusion import Conclusion
+from core.report.local_effects import effects_of
 from core.report.manifest import Manifest, manifest
 from core.report.standing import Standing, standing
 from core.task import FlagValue, Frozen, Objective
@@ -75,6 +76,7 @@ def findings(conclusion: Conclusion) -> Findings:
     feasible = [e for e in experiments if _deployable(e, confirmation)]
     defaults = engine_defaults(task.base_runtime, conclusion.varied)
     measured = [e.configuration for e in experiments if e.measured]
+    known = effects_of(conclusion, recommended, defaults)
     return Findings(
         headline=conclusion.headline,
         objective=task.optimization.objective,
@@ -87,8 +89,8 @@ def findings(conclusion: Conclusion) -> Findings:
         alternatives=alternatives(feasible, recommended, task) if recommended else (),
         front=front_of(feasible, task),
         failures=failure_groups(experiments, defaults),
-        effects=(),
-        interactions=(),
+        effects=known.effects,
+        interactions=known.interactions,
         inseparable=inseparable(
             [{f: c.get(f, defaults.get(f)) for f in conclusion.varied} for c in measured],
             conclusion.varied,
@@ -98,7 +100,7 @@ def findings(conclusion: Conclusion) -> Findings:
             for effect in conclusion.state.effects.values()
             if effect.gain is None or not effect.feasible
         ),
-        unknown_effects="",
+        unknown_effects=known.unknown,
         cautions=cautions(conclusion),
         manifest=manifest(conclusion.task, conclusion.state),
     )

@@ -5,13 +5,16 @@ Markdown and HTML set as code and a terminal shows as they are.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from core.events import FlagEffect
+from core.events import FlagEffect, GpuDescription, HostDescription
 from core.report import figures
 from core.report.alternatives import Alternative
 from core.report.findings import Caution, Findings
-from core.report.standing import Costs, HeldLoad, Margin
-from core.task import FlagValue, spell
+from core.report.manifest import Manifest
+from core.report.standing import Costs, HeldLoad, Margin, Standing
+from core.task import FlagValue, Level, Objective, spell
+from core.verdict import objective_metric
 from core.verdict.effects import Effect, Interaction
 from core.verdict.failures import FailureCase, FailureGroup
 from core.verdict.traits import Condition, Trait
@@ -128,6 +131,12 @@ def group_title(group: FailureGroup) -> str:
     return _TITLES[group.kind]
 
 
+def group_name(group: FailureGroup) -> str:
+    """Return kind and title in one, without saying the same twice."""
+    kind, title = group_kind(group), group_title(group)
+    return title if kind in title else f"{kind}: {title}"
+
+
 def group_kind(group: FailureGroup) -> str:
     """Return the kind in two or three words."""
     return "hard SLO" if group.kind == "slo" else group.kind.replace("_", " ")
@@ -139,6 +148,42 @@ def case(found: FailureCase) -> str:
         return f"{figures.latency(found.actual)}, {found.excess * 100:.0f} % over"
     lasted = "" if found.lasted is None else f", after {figures.duration(found.lasted)}"
     return f"{found.message}{lasted}"
+
+
+def cases(group: FailureGroup) -> tuple[tuple[str, str, str], ...]:
+    """Return how a group's experiments failed: which, what, evidence; equal ones together."""
+    told: dict[tuple[str, str], list[FailureCase]] = {}
+    for one in group.cases:
+        what = case(one) if one.actual is not None else one.message
+        told.setdefault((what, one.evidence), []).append(one)
+    rows = []
+    for (what, evidence), those in told.items():
+        lasted = [one.lasted for one in those if one.lasted is not None]
+        after = "" if not lasted else f", after {figures.duration(max(lasted))}"
+        after = f"{after} at most" if len(lasted) > 1 else after
+        rows.append((", ".join(str(one.experiment) for one in those), what + after, evidence))
+    return tuple(rows)
+
+
+def standing(found: Standing, objective: Objective) -> tuple[tuple[str, str], ...]:
+    """Return what a configuration gives and takes, as pairs of a name and a figure."""
+    title = figures.metric_title(objective_metric(objective))
+    pairs = [(title, figures.objective(objective, found.value))]
+    for one in found.margins:
+        sign = "broken" if one.left is None or one.left < 0 else f"{one.left * 100:.0f} % to spare"
+        actual = figures.metric(one.metric, one.actual)
+        limit = f"{figures.metric_title(one.metric)} ≤ {figures.latency(one.threshold)}"
+        pairs.append((limit, f"{actual}, {sign}"))
+    pairs += [(f"load held, {held.level.scenario}", _load(held.level)) for held in found.loads]
+    launches = len(found.runs)
+    measured = ("measured on", f"{launches} launch{'es' * (launches != 1)}")
+    return (*pairs, *costs(found.costs), measured)
+
+
+def _load(level: Level) -> str:
+    if level.concurrency is not None:
+        return f"{level.concurrency} at once"
+    return f"{level.request_rate:g} req/s"
 
 
 def group_findings(group: FailureGroup) -> tuple[str, ...]:
@@ -201,6 +246,14 @@ def effect(found: Effect) -> str:
     return f"`{found.flag}` {other} instead of {value}: {title} {change} {ends}, {basis}{doubt}"
 
 
+def without_effect(found: Findings) -> str:
+    """Return which flags show no effect that is proved; empty where all do, or none is known."""
+    proved = {effect.flag for effect in found.effects if effect.proved}
+    quiet = dict.fromkeys(e.flag for e in found.effects if e.flag not in proved)
+    names = [f"`{flag}`" for flag in quiet]
+    return f"No effect is proved of {_and(names)}." if names else ""
+
+
 def needed(found: FlagEffect) -> str:
     """Return what happens without a flag."""
     other = "left out" if found.reverted is None else spell(found.reverted)
@@ -232,6 +285,77 @@ def caution(found: Caution) -> str:
     """Return something to know before trusting the figures."""
     about = "" if found.experiment is None else f"experiment {found.experiment}: "
     return f"{about}{found.text}"
+
+
+def manifest(found: Manifest) -> tuple[tuple[str, str], ...]:
+    """Return what the figures can be attributed to, as pairs of a name and a fact."""
+    floor = (
+        ""
+        if found.client_ttft_floor is None or found.client_itl_floor is None
+        else f"TTFT {figures.latency(found.client_ttft_floor)}, "
+        f"gap between tokens {figures.latency(found.client_itl_floor)} (P99)"
+    )
+    simulated = " (simulated)" if found.simulated else ""
+    pairs = [
+        ("task", found.task),
+        ("task file", found.source),
+        ("SHA-256 of its text", found.task_sha256),
+        ("engine", " ".join(filter(None, (found.engine, found.engine_version))) + simulated),
+        ("runs as", "a process of the machine" if found.deployment == "local" else "a container"),
+        ("model", found.model),
+        ("load levels", ", ".join(str(level) for level in found.levels)),
+        ("seed", str(found.seed)),
+        ("began", _moment(found.began_at)),
+        ("ended", _moment(found.ended_at)),
+        ("autotuner", found.autotuner),
+        ("load worker's own error", floor),
+        *(pair for host in found.hosts[-1:] for pair in _host(host)),
+    ]
+    pairs += [
+        (
+            f"experiment {one.experiment}",
+            f"`{one.flag}` asked {spell(one.asked)}, is {one.effective}",
+        )
+        for one in found.dropped
+    ]
+    return tuple((name, text) for name, text in pairs if text)
+
+
+def _host(host: HostDescription) -> list[tuple[str, str]]:
+    model = host.model
+    files = (
+        f"{model.files} files, {gib(model.bytes)}, {model.fingerprint[:16]}" if model.files else ""
+    )
+    return [
+        ("model files", ", ".join(filter(None, (model.path, files)))),
+        ("model revision", model.revision),
+        ("host", f"{host.name}, Linux {host.kernel}, Python {host.python}"),
+        ("processor", f"{host.cpu}, {host.cpus} threads, {gib(host.memory_bytes)}"),
+        ("GPU driver", host.driver),
+        *((f"GPU {gpu.index}", _gpu(gpu)) for gpu in host.gpus if not gpu.simulated),
+        *(
+            (("GPUs", f"{len(host.gpus)} × {host.gpus[0].name}"),)
+            if host.gpus and host.gpus[0].simulated
+            else ()
+        ),
+        ("program", host.executable),
+    ]
+
+
+def _gpu(gpu: GpuDescription) -> str:
+    told = [gpu.name]
+    told += [gib(gpu.memory_bytes)] if gpu.memory_bytes is not None else []
+    if gpu.sm_clock_mhz is not None and gpu.most_sm_clock_mhz is not None:
+        told.append(f"SM clock {gpu.sm_clock_mhz} of {gpu.most_sm_clock_mhz} MHz")
+    if gpu.power_limit_watts is not None:
+        told.append(f"limited to {figures.number(gpu.power_limit_watts)} W")
+    return ", ".join([*told, gpu.uuid])
+
+
+def _moment(unix_time: float | None) -> str:
+    if unix_time is None:
+        return ""
+    return datetime.fromtimestamp(unix_time).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
 
 
 def gib(count: int) -> str:

@@ -17,6 +17,7 @@ from core.task.document import (
     Task,
     Timeouts,
 )
+from core.task.expectation import Expectation
 from core.task.frozen import Frozen, Section
 from core.task.preset import Merged, Preset, merge
 from core.task.reading import Reading, parse_task, read_preset, read_task
@@ -54,6 +55,7 @@ __all__ = [
     "Dataset",
     "Dimension",
     "Engine",
+    "Expectation",
     "FieldPath",
     "FlagValue",
     "Frozen",

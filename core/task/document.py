@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from core.task.configuration import FlagValue
 from core.task.dimensions import ParallelConfig, QuantConfig
 from core.task.durations import Minutes, Seconds
+from core.task.expectation import Expectation
 from core.task.frozen import Section
 from core.task.slo import Slo
 from core.task.space import ParameterSpace, condition_mistakes
@@ -299,6 +300,8 @@ class Task(Section):
     benchmark: Benchmark = Benchmark()
     slo: Slo = Slo()
     timeouts: Timeouts = Timeouts()
+    expect: Expectation | None = None
+    """What `autotuner verify` holds the result against."""
 
     @model_validator(mode="before")
     @classmethod

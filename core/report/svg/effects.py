@@ -38,11 +38,14 @@ def effects(
     top, bottom = 28.0, height - 36
     for tick in ticks(scale, 5 if narrow else 8):
         canvas.line((at(tick), top), (at(tick), bottom), "grid")
-        canvas.text((at(tick), bottom + 16), f"{tick * 100:+.0f} %", anchor="middle")
+        canvas.text(
+            (at(tick), bottom + 16), f"{tick * 100:+.0f} %" if tick else "0 %", anchor="middle"
+        )
     canvas.line((at(0.0), top - 4), (at(0.0), bottom), "zero")
     better = "right" if more_is_better else "left"
-    title = f"{figures.metric_title(metric)}, change against the recommended value"
-    canvas.text((4, SIZE + 2), shortened(f"{title} ({better} is better)", width - 8), "title")
+    against = "" if narrow else " against the recommended value"
+    title = f"{figures.metric_title(metric)}, change{against} ({better} is better)"
+    canvas.text((4, SIZE + 2), title, "title")
     for number, (effect, label) in enumerate(zip(rows, labels, strict=True)):
         row = top + pitch * number + (pitch * 0.72 if narrow else pitch / 2)
         way = _way(effect, more_is_better=more_is_better)

@@ -29,12 +29,12 @@ def scatter(conclusion: Conclusion, x: str, y: str, *, width: float) -> Canvas |
     def limits(metric: str) -> list[float]:
         return [targets[metric].threshold] if metric in targets else []
 
-    canvas = Canvas(width, max(300.0, width * 0.52), f"{x} against {y}, one point an experiment")
+    canvas = Canvas(width, max(330.0, width * 0.52), f"{x} against {y}, one point an experiment")
     plot = Plot(
         canvas,
         Axis.of(quantity(x), [a for _, a, _ in points], limits(x)),
         Axis.of(quantity(y), [b for _, _, b in points], limits(y)),
-        top=44 if width < 500 else 26,
+        top=62 if width < 500 else 26,
     )
     plot.frame()
     _front(plot, x, points)

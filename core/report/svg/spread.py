@@ -5,7 +5,7 @@ from core.report import figures
 from core.report.conclusion import Conclusion
 from core.report.quantities import quantity
 from core.report.scale import slo_label, ticks
-from core.report.svg.canvas import SIZE, Canvas, shortened, width_of
+from core.report.svg.canvas import SIZE, Canvas, width_of
 from core.report.svg.marks import BASELINE, BEST, BROKEN, comparable, mark_of
 from core.report.svg.plot import Axis
 from core.verdict import rank_key
@@ -46,8 +46,8 @@ def spread(conclusion: Conclusion, family: str, *, width: float) -> Canvas | Non
         return left + min(1.0, max(0.0, axis.scale.fraction(value))) * (right - left)
 
     unit = f", {axis.unit.name}" if axis.unit.name else ""
-    key = "line: min to P99, bar: P50 to P90, tick: P50"
-    canvas.text((4, SIZE + 2), shortened(f"{_FAMILIES[family]}{unit}: {key}", width - 8), "title")
+    key = "" if width < 500 else ": line from min to P99, bar from P50 to P90"
+    canvas.text((4, SIZE + 2), f"{_FAMILIES[family]}{unit}{key}", "title")
     for tick in ticks(axis.scale, max(3, int((right - left) / 80))):
         canvas.line((at(tick), top), (at(tick), bottom), "grid")
         canvas.text((at(tick), bottom + 16), axis.unit.write(tick), anchor="middle")

@@ -1,0 +1,91 @@
+"""`autotuner report` and `compare`: what a run teaches, on the terminal or in files."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from core.cli.looking import conclusion_of
+from core.errors import HostError, UsageError
+from core.report import Conclusion, Findings, findings
+from core.report.blocks import blocks
+from core.report.comparison_table import comparison
+from core.report.handing_on import REPORT_FORMATS, ReportFormat, everything, report
+from core.report.svg.canvas import own_file
+from core.report.svg.charts import WIDE, draw
+from core.report.terminal import print_blocks
+
+
+def write_report(
+    ref: str, form: ReportFormat | None, output: Path | None, chart: str | None
+) -> int:
+    """Write the report of a task: to the terminal, to a file, or all of it into a folder.
+
+    Args:
+        ref: what finds the task.
+        form: the format; None: that of the file's suffix, and `txt` without a file.
+        output: a file; a folder, or a path that ends in a slash, gets every format.
+        chart: the name of a single chart, as SVG.
+
+    Raises:
+        UsageError: there is no such task, format or chart.
+        HostError: a file cannot be written.
+    """
+    form = form or _format_of(output, chart)
+    conclusion = asyncio.run(conclusion_of(ref))
+    found = findings(conclusion)
+    if chart is not None:
+        _write(output, _chart(conclusion, found, chart))
+    elif output is not None and form is None:
+        files = everything(conclusion, found)
+        for name, text in files.items():
+            _write(output / name, text)
+        print(f"{len(files)} files in {output}, the page is {output / 'report.html'}")
+    elif output is None and form in {None, "txt"}:
+        print_blocks(blocks(conclusion, found, experiments=False), sys.stdout)
+    else:
+        _write(output, report(conclusion, found, form or "txt"))
+    return 0
+
+
+def compare(refs: list[str]) -> int:
+    """Print what several tasks came to, side by side.
+
+    Raises:
+        UsageError: there is no such task.
+    """
+    conclusions = [asyncio.run(conclusion_of(ref)) for ref in refs]
+    print_blocks(comparison([(c, findings(c)) for c in conclusions]), sys.stdout)
+    return 0
+
+
+def _format_of(output: Path | None, chart: str | None) -> ReportFormat | None:
+    """Return the format that a file's name asks for; None for a folder or the terminal."""
+    if output is None or chart is not None or output.is_dir() or not output.suffix:
+        return None
+    suffix = output.suffix[1:].lower()
+    named = {"htm": "html", "markdown": "md", "text": "txt"}.get(suffix, suffix)
+    for form in REPORT_FORMATS:
+        if form == named:
+            return form
+    known = ", ".join(f".{form}" for form in REPORT_FORMATS)
+    raise UsageError(f"{output}: cannot tell the format; end it in {known}, or add --format")
+
+
+def _chart(conclusion: Conclusion, found: Findings, name: str) -> str:
+    drawn = draw(conclusion, found)
+    if name not in drawn:
+        raise UsageError(f"there is no chart {name} of this task; there is {', '.join(drawn)}")
+    canvas = drawn[name].drawn(WIDE)
+    assert canvas is not None
+    return own_file(canvas)
+
+
+def _write(output: Path | None, text: str) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HostError(f"{output}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,68 @@
+"""A task file that pins the recommended configuration, to be measured again some day, somewhere."""
+
+from typing import Any
+
+from core.machine.masking import is_secret_name
+from core.report.characters import one_line
+from core.report.conclusion import Conclusion
+from core.report.findings import Findings
+from core.report.handover.containers import as_yaml
+from core.task import Expectation
+
+_REPLACED = {
+    "parameters", "recommended", "presets", "presets_merge", "quant_config", "parallel_config",
+    "expect",
+}  # fmt: skip
+"""Fields that the pinned flags stand in for."""
+
+
+def expectation(found: Findings) -> Expectation | None:
+    """Return what a new measurement is to be held against; None where nothing was measured."""
+    chosen = found.recommended
+    if chosen is None or chosen.value is None:
+        return None
+    confirmed = found.confirmed
+    return Expectation(
+        value=chosen.value,
+        repeats=len(chosen.runs),
+        noise=confirmed.noise if confirmed else None,
+        of=f"{found.manifest.task}, experiment {chosen.experiment}",
+        engine_version=found.manifest.engine_version,
+        gpus=tuple(sorted({g.name for host in found.manifest.hosts for g in host.gpus})),
+    )
+
+
+def reproduce(conclusion: Conclusion, found: Findings) -> str | None:
+    """Return the task file; None where nothing is to be recommended.
+
+    `autotuner --run` measures it, `autotuner verify` holds it against what is expected.
+    """
+    chosen, expected = conclusion.recommended, expectation(found)
+    if chosen is None or expected is None:
+        return None
+    task = conclusion.task.task
+    document: dict[str, Any] = task.model_dump(
+        mode="json", by_alias=True, exclude_unset=True, exclude=_REPLACED
+    )
+    pinned = {flag: [value] for flag, value in chosen.configuration.items()}
+    if not pinned and task.parameters:
+        pinned = {next(iter(task.parameters)): [None]}  # left out, as in the defaults
+    document["task_name"] = f"{task.task_name}-verify"
+    document["parameters"] = pinned
+    document["optimization"] = {
+        **document.get("optimization", {}),
+        "strategy": "grid_search",
+        "max_iterations": 1,
+        "baseline": False,
+    }
+    if variables := document.get("engine", {}).get("environment"):
+        # Servers inherit secrets from the shell; a file is no place for them.
+        document["engine"]["environment"] = {
+            name: value for name, value in variables.items() if not is_secret_name(name)
+        }
+    document["expect"] = expected.model_dump(mode="json", exclude_none=True)
+    gpus = f" on {', '.join(expected.gpus)}" if expected.gpus else ""
+    head = one_line(
+        f"The winner of {expected.of}{gpus}; `autotuner verify FILE` measures it again."
+    )
+    return f"# {head}\n{as_yaml(document)}"
