@@ -1,5 +1,6 @@
 """A course of figures as one line of little bars. Pure."""
 
+import math
 from collections.abc import Sequence
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -19,7 +20,8 @@ def sparkline(course: Sequence[float | None], width: int, low: float, high: floa
 
 
 def _bar(figure: float | None, low: float, high: float) -> str:
-    if figure is None or figure != figure:  # NaN
+    if figure is None or math.isnan(figure):
         return " "
     share = (figure - low) / (high - low) if high > low else 0.0
-    return BARS[min(len(BARS) - 1, max(0, int(share * len(BARS))))]
+    within = 0.0 if math.isnan(share) else min(max(share, 0.0), 1.0)
+    return BARS[min(len(BARS) - 1, int(within * len(BARS)))]
