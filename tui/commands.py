@@ -4,8 +4,10 @@ The only place of the app that writes to the store. Each function returns what t
 done, and raises an `AutotunerError` that says why not.
 """
 
+import asyncio
 from pathlib import Path
 
+from core.engines.resolving import engine_of, resolved
 from core.errors import HostError
 from core.home import home
 from core.machine import identity
@@ -16,7 +18,12 @@ from core.task import Reading
 
 
 async def keep(reading: Reading) -> StoredTask:
-    """Keep a task for later."""
+    """Keep a task for later, with presets and wishes worked in as they are now.
+
+    Raises:
+        TaskError: it names an engine or a preset that there is not.
+    """
+    reading = await asyncio.to_thread(resolved, reading, engine_of(reading))
     async with Store.open() as store:
         return await store.create_task(reading.text, reading.task, reading.source.name)
 

@@ -11,11 +11,13 @@ from core.cli.ending import end_what_the_dead_left
 from core.cli.looking import find
 from core.engines.engine import Engine
 from core.engines.registry import ENGINES
+from core.engines.resolving import engine_of
 from core.errors import HostError, UsageError
 from core.events import RunEnded
 from core.machine import identity
 from core.report import Conclusion, print_result, progress_on, to_json
-from core.run import Runner, check, find_engine
+from core.report.preflight import check_program, prepare
+from core.run import Runner, facts_of
 from core.store import Store, StoredTask, TaskState
 from core.task import Reading, read_task
 
@@ -30,12 +32,14 @@ def run_file(path: Path, *, as_json: bool, agreed: bool) -> int:
         HostError: this machine cannot run it, or its results cannot be kept.
     """
     reading = read_task(path)
-    for notice in reading.notices:
+    engine = engine_of(reading)
+    prepared = prepare(reading, engine, *facts_of(reading.task, engine))
+    for notice in prepared.reading.notices:
         print(notice, file=sys.stderr)
-    engine = find_engine(reading)
-    check(reading, engine)
-    _ask_before_custom_command(reading, agreed=agreed)
-    return asyncio.run(_run_new(reading, engine, str(path.absolute()), as_json=as_json))
+    check_program(prepared)
+    _ask_before_custom_command(prepared.reading, agreed=agreed)
+    source = str(path.absolute())
+    return asyncio.run(_run_new(prepared.reading, engine, source, as_json=as_json))
 
 
 def resume(ref: str, *, as_json: bool) -> int:

@@ -1,11 +1,9 @@
 """What a task will come to before anything is launched: how many configurations, and how long.
 
-Pure: a space and what earlier runs took go in, counts and an estimate come out. A space that is too
-large to be gone through is looked at in a sample that is spread evenly over it.
+Pure: a space and what earlier runs took go in, counts and an estimate come out.
 """
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -15,11 +13,8 @@ from core.engines.engine import Engine
 from core.report import figures
 from core.report.experience import Experience
 from core.search import Proposal, Space, choose
-from core.search.enumeration import spread
-from core.task import Choices, Configuration, Level, Optimization, Task, finite_values
-
-LIMIT = 10_000
-"""Combinations that are gone through one by one; a second or two of work."""
+from core.search.survey import Survey, searched, survey
+from core.task import Level, Task
 
 _STARTS = {"simulated": 5.0, "llamacpp": 15.0, "vllm": 90.0, "sglang": 90.0}
 _START = 60.0
@@ -33,49 +28,6 @@ _REQUESTS_PER_STREAM = 4
 """Fewest measured requests for each stream of a load level."""
 _PROBES = 8
 """Loads that are tried to find the largest one."""
-
-_FIGURES = re.compile(r"\d[\d,.]*")
-
-
-@dataclass(frozen=True)
-class Skip:
-    """Why some configurations are not launched."""
-
-    reason: str
-    """In a phrase, with the figures of the example."""
-    count: int
-    example: Configuration
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What a space holds."""
-
-    combinations: int | None
-    """Of all values with one another; None where a range has no steps."""
-    looked_at: int
-    """How many of them were gone through."""
-    launchable: tuple[Configuration, ...]
-    """Those with command lines of their own that nothing speaks against, among those looked at."""
-    repeated: int
-    """Those whose command line is that of another."""
-    skipped: tuple[Skip, ...]
-    """Those that are known not to work, by reason, the most frequent first."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether every combination was looked at."""
-        return self.looked_at == self.combinations
-
-    @property
-    def distinct(self) -> int | None:
-        """How many different command lines may be launched, about where not all were looked at;
-        None where they cannot be counted."""
-        if self.combinations is None:
-            return None
-        if not self.looked_at:
-            return 0
-        return round(self.combinations * len(self.launchable) / self.looked_at)
 
 
 @dataclass(frozen=True)
@@ -142,47 +94,6 @@ def plan_of(task: Task, engine: Engine, space: Space, experience: Experience | N
         baseline=task.optimization.baseline,
         levels=len(task.levels()),
         estimate=_estimate(task, engine, found, experiments, experience),
-    )
-
-
-def searched(optimization: Optimization, space: Space) -> Space:
-    """Return the part of the space that the strategy chooses from: a grid thins out ranges."""
-    if optimization.strategy != "grid_search":
-        return space
-    thinned = {
-        name: Choices(values=finite_values(values), when=values.when)
-        for name, values in space.parameters.items()
-    }
-    return Space(thinned, space.identity, space.defaults, space.allowed)
-
-
-def survey(space: Space, limit: int = LIMIT) -> Survey:
-    """Go through the space, or through `limit` configurations spread evenly over it."""
-    combinations = space.combinations if space.parameters else 0
-    few = combinations is not None and combinations <= limit
-    configurations = space.grid(spread=limit) if few else islice(spread(space, seed=0), limit)
-    repeated = 0
-    looked_at: set[Configuration] = set()
-    launchable: dict[str, Configuration] = {}
-    skipped: dict[str, Skip] = {}
-    for configuration in configurations if combinations != 0 else ():
-        if configuration in looked_at:
-            continue
-        looked_at.add(configuration)
-        if (reason := space.allowed(configuration)) is not None:
-            group = _FIGURES.sub("#", reason)
-            known = skipped.get(group, Skip(reason, 0, configuration))
-            skipped[group] = Skip(known.reason, known.count + 1, known.example)
-        elif space.key(configuration) in launchable:
-            repeated += 1
-        else:
-            launchable[space.key(configuration)] = configuration
-    return Survey(
-        combinations=combinations,
-        looked_at=len(looked_at),
-        launchable=tuple(launchable.values()),
-        repeated=repeated,
-        skipped=tuple(sorted(skipped.values(), key=lambda skip: -skip.count)),
     )
 
 

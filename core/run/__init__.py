@@ -1,6 +1,6 @@
 """The loop. The only room that knows all the others."""
 
-from core.run.preflight import check, find_engine
+from core.run.facts import facts_of
 from core.run.runner import Runner
 
-__all__ = ["Runner", "check", "find_engine"]
+__all__ = ["Runner", "facts_of"]

@@ -30,6 +30,7 @@ from core.machine import identity
 from core.run.allocation import Allocation, gpus_of
 from core.run.description import describe
 from core.run.experiment import ExperimentRun, Order, Workbench
+from core.run.facts import facts_of
 from core.run.hosting import hosting_of
 from core.run.journal import Journal, Listener
 from core.search import Strategy, choose
@@ -54,7 +55,7 @@ class Runner:
         self._engine = engine
         self._store = store
         self._listeners = listeners
-        self._space = space_of(self._task, engine)
+        self._space = space_of(self._task, engine, *facts_of(self._task, engine))
         self._strategy: Strategy = choose(self._task.optimization, self._space, self._task.slo)
 
     async def run(self) -> RunEnded:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from core.engines.registry import ENGINES
+from core.engines.resolving import engine_of
 from core.events import (
     Event,
     Experiment,
@@ -22,7 +23,8 @@ from core.events import (
 )
 from core.machine import identity, ports
 from core.report import Conclusion
-from core.run import Runner, check, find_engine
+from core.report.preflight import check_program, prepare
+from core.run import Runner
 from core.store import Store
 from core.task import Reading, read_task
 
@@ -66,9 +68,9 @@ async def test_the_sample_task_tunes_a_real_server(
     reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUTOTUNER_HOME", str(tmp_path))
-    engine = find_engine(reading)
+    engine = engine_of(reading)
     assert engine is ENGINES["llamacpp"]
-    check(reading, engine)
+    check_program(prepare(reading, engine))
     witness = Witness()
     async with Store.open() as store:
         stored = await store.create_task(reading.text, reading.task)

@@ -1,0 +1,23 @@
+"""What is known of a task's model and GPUs before anything is launched."""
+
+from core.engines.engine import Engine, GpuFacts
+from core.engines.model_facts import ModelFacts
+from core.machine.gpus import Gpus
+from core.run.allocation import gpus_of
+from core.task import GpuRules, Task
+
+
+def facts_of(task: Task, engine: Engine) -> tuple[ModelFacts | None, GpuFacts | None]:
+    """Return what is known of the model and of the GPUs that a server may get."""
+    return None, gpu_facts(gpus_of(engine, task), task.gpus)
+
+
+def gpu_facts(gpus: Gpus, rules: GpuRules) -> GpuFacts | None:
+    """Return what the GPUs are that may be used; None where there are none to be seen."""
+    usable = [
+        gpu
+        for gpu in gpus.present()
+        if not rules.only or gpu.index in rules.only or gpu.uuid in rules.only
+    ]
+    sizes = [gpu.memory_bytes for gpu in usable if gpu.memory_bytes is not None]
+    return GpuFacts(count=len(usable), memory=min(sizes)) if sizes else None
