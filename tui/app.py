@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
+from textual.events import Resize
 from textual.filter import LineFilter
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -166,12 +168,15 @@ class Autotuner(App[None]):
         here = self.view
         if here is not None and keep_trail and name != here.NAME and not isinstance(here, Opening):
             self._trail = [*(n for n in self._trail if n != name), here.NAME]
+        if isinstance(self.screen, TooSmall):
+            self.pop_screen()
         if here is self._made(name):
             here.on_screen_resume()
         elif isinstance(here, Opening):
             self.push_screen(name)
         else:
             self.switch_screen(name)
+        self.call_later(lambda: self._fit(self.size))
 
     def _made(self, name: str) -> View:
         """Return a screen, made now if it has not been shown before."""
@@ -334,12 +339,15 @@ class Autotuner(App[None]):
             if not self._said_for:
                 view.hints.say(())
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: Resize) -> None:
         """Say so when the terminal has too little room for anything."""
+        self._fit(event.size)  # the app's own size is still what it was
+
+    def _fit(self, size: Size) -> None:
         small = isinstance(self.screen, TooSmall)
-        if is_too_small(*self.size) and not small:
+        if is_too_small(*size) and not small:
             self.push_screen(TooSmall())
-        elif small and not is_too_small(*self.size):
+        elif small and not is_too_small(*size):
             self.pop_screen()
 
     @asynccontextmanager
@@ -434,12 +442,19 @@ async def _has_changed(viewer: "Viewer") -> bool:
 
 
 async def _read_standing(viewer: "Viewer") -> object:
-    """Return the tasks that run, and the newest ones."""
+    """Return the tasks that run, with a living runner, and the newest ones."""
+    from core.machine import identity
     from core.store import TaskState
 
     newest = (await viewer.tasks(limit=30)).rows
     running = (await viewer.tasks("running", limit=30)).rows
-    return tuple(task for task in running if task.state is TaskState.RUNNING), newest
+    alive = tuple(
+        task
+        for task in running
+        if task.state is TaskState.RUNNING
+        and (task.runner is None or identity.is_alive(task.runner))
+    )
+    return alive, newest
 
 
 def _textual_theme(name: str, palette: Palette) -> Theme:

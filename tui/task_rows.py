@@ -109,8 +109,8 @@ def slo_badge(row: TaskRow) -> Line:
 
 
 def elapsed(row: TaskRow) -> Line:
-    """Return how long runners have worked on it."""
-    seconds = row.task.elapsed(row.now)
+    """Return how long runners have worked on it; unknown where the last one left no word."""
+    seconds = 0.0 if row.abandoned else row.task.elapsed(row.now)
     return line(figures.clock(seconds) if seconds else Span(NOTHING, "muted"))
 
 

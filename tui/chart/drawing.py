@@ -54,13 +54,15 @@ class Drawn:
         return self.left + column, self.top + self.height - 1 - row
 
     def with_cursor(self, chart: Chart, point: Point) -> Sequence[Line]:
-        """Return the lines with a ring around one point."""
+        """Return the lines with one point reversed; it keeps its shape."""
         place = self.cell(chart, point.x, point.y)
         if place is None:
             return self.lines
         column, row = place
         return [
-            _with_cell(drawn, column, ("◉", "current")) if at == row else drawn
+            _with_cell(drawn, column, (point.glyph, f"{point.style} current"))
+            if at == row
+            else drawn
             for at, drawn in enumerate(self.lines)
         ]
 

@@ -118,8 +118,8 @@ class Wish:
 VERDICTS: dict[str, Key] = {
     "best": Key(BEST, "best", "best"),
     "baseline": Key("◆", "baseline", "defaults"),
-    "ok": Key("●", "ok", "holds SLOs"),
-    "infeasible": Key("×", "bad", "breaks an SLO"),
+    "ok": Key("●", "ok", "feasible"),
+    "infeasible": Key("×", "bad", "infeasible"),
     "under way": Key("○", "run", "under way"),
     "other": Key("·", "muted", "stopped"),
 }

@@ -221,7 +221,7 @@ class ChartView(View):
             return [EMPTY, EMPTY]
         found = next((e for e in answer.points if e.number == point.experiment), None)
         what = point.text.partition("  (")[0] or self._in_words(found)
-        head = line(Span(" ◉ ", "current"), Span(f" {what}", "title"))
+        head = line(Span(f" {point.glyph} ", f"{point.style} current"), Span(f" {what}", "title"))
         configuration = one_line(str(found.configuration)) if found is not None else ""
         return [
             crop(head, width),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from textual.widget import Widget
 
-from core.events import Experiment
+from core.events import Experiment, Outcome
 from core.report import figures
 from core.report.characters import one_line
 from core.report.conclusion import outcome_in_words
@@ -29,7 +29,7 @@ _OFFERED = 200
 class _Answer:
     columns: tuple[Compared, ...]
     chosen_for_you: bool
-    """Whether nothing was marked, so that the best stands against the defaults."""
+    """Whether less than two were marked, so that something stands against the defaults."""
 
 
 class CompareView(View):
@@ -63,10 +63,10 @@ class CompareView(View):
         level = self._at_level(answer)
         return joined(
             [
-                line(Span(f"Compare {len(answer.columns)} experiments", "title")),
+                line(Span(f"Compare {len(answer.columns)}", "title")),
                 line(Span(f"at {level}" if level else "over all load levels", "muted")),
                 line(
-                    Span("none marked: the best against the defaults", "accent")
+                    Span("against the defaults; Space marks others", "accent")
                     if answer.chosen_for_you
                     else ""
                 ),
@@ -82,8 +82,8 @@ class CompareView(View):
         async def read(viewer: Viewer) -> _Answer:
             wanted, chosen_for_you = marks, False
             if len(wanted) < 2 and task is not None:
-                wanted = (*await _usual(viewer, task, skip=wanted), *wanted)
-                chosen_for_you = not marks
+                wanted = await _usual(viewer, task, wanted)
+                chosen_for_you = True
             found = [await _compared(viewer, mark) for mark in wanted]
             return _Answer(tuple(c for c in found if c is not None), chosen_for_you)
 
@@ -226,14 +226,19 @@ def _note(experiment: Experiment) -> str:
     return figures.objective(verdict.objective, verdict.value)
 
 
-async def _usual(viewer: Viewer, task_id: int, *, skip: Sequence[Mark]) -> list[Mark]:
-    """Return the defaults and the best of a task."""
+async def _usual(viewer: Viewer, task_id: int, marked: Sequence[Mark]) -> tuple[Mark, ...]:
+    """Return the defaults of a task and what is marked, or else the best."""
     summary = await viewer.summary(task_id)
     first = await viewer.experiments(task_id, limit=20, sub_rounds=False)
-    baseline = next((e.number for e in first.rows if e.origin == "baseline" and e.measured), None)
-    numbers = [baseline, summary.best if summary is not None else None]
-    marks = [(task_id, n) for n in dict.fromkeys(numbers) if n is not None]
-    return [mark for mark in marks if mark not in skip]
+    baseline = next((e.number for e in first.rows if _is_baseline(e)), None)
+    best = summary.best if summary is not None else None
+    usual = [(task_id, n) for n in (baseline,) if n is not None]
+    others = list(marked) or [(task_id, n) for n in (best,) if n is not None]
+    return tuple(dict.fromkeys((*usual, *others)))
+
+
+def _is_baseline(of: Experiment) -> bool:
+    return of.origin == "baseline" and of.outcome in {Outcome.OK, Outcome.INFEASIBLE}
 
 
 async def _compared(viewer: Viewer, mark: Mark) -> Compared | None:

@@ -108,6 +108,8 @@ class TaskView(View):
 
     def _clocks(self, answer: TaskAnswer) -> str:
         summary, search = answer.summary, answer.live.state.search
+        if answer.abandoned:
+            return ""
         elapsed = figures.clock(summary.elapsed(time.time()))
         if summary.state is not TaskState.RUNNING or search is None or search.eta is None:
             return elapsed
