@@ -13,6 +13,8 @@ from core.home import home
 from core.machine import identity
 from core.machine.runner_process import start_runner, stop_runner
 from core.report import Conclusion, Format, export
+from core.report.findings import findings
+from core.report.handing_on import REPORT_FORMATS, everything, report
 from core.store import Store, StoredTask, TaskState, Viewer
 from core.task import Reading
 
@@ -77,12 +79,51 @@ async def export_task(task_id: int, form: Format, path: Path) -> str:
     Raises:
         HostError: it cannot be written.
     """
-    task = await find(task_id)
-    async with Viewer() as viewer:
-        state, _ = await viewer.state(task_id)
+    conclusion = await conclusion_of(task_id)
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(export(Conclusion(task, state), form))
+            file.write(export(conclusion, form))
     except OSError as error:
         raise HostError(f"{path}: cannot be written: {error.strerror}") from None
     return f"written to {path}"
+
+
+async def write_report(task_id: int, form: str, path: Path) -> str:
+    """Write the report of a task to a file, or in every form to a folder, that is not there yet.
+
+    Args:
+        form: one of `core.report.handing_on.REPORT_FORMATS`, or `all`.
+
+    Raises:
+        HostError: it cannot be written.
+    """
+    conclusion = await conclusion_of(task_id)
+    try:
+        await asyncio.to_thread(_write_report, conclusion, form, path)
+    except OSError as error:
+        raise HostError(f"{path}: cannot be written: {error.strerror}") from None
+    return f"written to {path}"
+
+
+def _write_report(conclusion: Conclusion, form: str, path: Path) -> None:
+    found = findings(conclusion)
+    if form == "all":
+        path.mkdir()
+        for name, text in everything(conclusion, found).items():
+            (path / name).write_text(text, encoding="utf-8")
+        return
+    chosen = next(known for known in REPORT_FORMATS if known == form)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(report(conclusion, found, chosen))
+
+
+async def conclusion_of(task_id: int) -> Conclusion:
+    """Return a run as it stands.
+
+    Raises:
+        HostError: the task is gone.
+    """
+    task = await find(task_id)
+    async with Viewer() as viewer:
+        state, _ = await viewer.state(task_id)
+    return Conclusion(task, state)

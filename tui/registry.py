@@ -26,6 +26,7 @@ REGISTRY: tuple[ScreenEntry, ...] = (
     ScreenEntry("compare", "tui.screens.compare:CompareView", "Compare", 5),
     ScreenEntry("gpus", "tui.screens.gpus:GpusView", "GPUs", 6),
     ScreenEntry("processes", "tui.screens.processes:ProcessesView", "Processes", 7, "Proc."),
+    ScreenEntry("report", "tui.screens.report:ReportView", "Report", 8),
     ScreenEntry("settings", "tui.screens.settings:SettingsView", "Settings", 9, "Set."),
     ScreenEntry("form", "tui.screens.form:FormView", "New task"),
     ScreenEntry("log", "tui.screens.log:LogView", "Log"),
