@@ -11,7 +11,8 @@ _CODE = re.compile(r"`([^`]*)`")
 
 def words(text: str) -> str:
     """Return text in one line, with what stands between backquotes as code."""
-    return _CODE.sub(r"<code>\1</code>", escape(one_line(text)))
+    plain = escape(one_line(text)).replace(" %", "\N{NO-BREAK SPACE}%")
+    return _CODE.sub(r"<code>\1</code>", plain)
 
 
 def paragraph(text: str, kind: str = "") -> str:

@@ -56,7 +56,7 @@ def tiles(found: Findings) -> str:
         for held in chosen.loads[:1]:
             level = held.level
             figure = (
-                f"{level.concurrency} at once"
+                f"× {level.concurrency}"
                 if level.concurrency is not None
                 else f"{level.request_rate:g} req/s"
             )
