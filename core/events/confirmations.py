@@ -44,7 +44,7 @@ class Contender(Frozen):
 
 
 ConfirmationStatus: TypeAlias = Literal[
-    "better", "indistinct", "worse", "alone", "infeasible", "unconfirmed"
+    "better", "indistinct", "worse", "alone", "defaults", "infeasible", "unconfirmed"
 ]
 """What is known of the winner against the defaults:
 
@@ -52,6 +52,7 @@ better       the interval of its gain is above what was asked for
 indistinct   the interval reaches below it: keep the defaults
 worse        the interval is below it: keep the defaults
 alone        the defaults cannot be compared: they break a hard SLO, cannot run, or are not wanted
+defaults     nothing that was searched looked better than the defaults: they win
 infeasible   none of the contenders kept the hard SLOs on every fresh launch
 unconfirmed  nothing, or too little, was measured anew; `reason` says why
 """

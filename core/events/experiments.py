@@ -88,6 +88,8 @@ class Experiment(Frozen):
     origin: Origin
     reason: str = ""
     """Why it was made, in a phrase."""
+    promise: float | None = None
+    """The improvement that the search expected of it, as a share of the best. None: unknown."""
     argv: tuple[str, ...] = ()
     """The exact command line, secrets masked; empty until it is launched."""
     gpus: tuple[str, ...] = ()
@@ -109,6 +111,8 @@ class Experiment(Frozen):
     outcome: Outcome | None = None
     """None while it is under way."""
     failure: Failure | None = None
+    stopped_because: str = ""
+    """Why it was stopped early, in a phrase; empty where it was not."""
     verdict: Verdict | None = None
     warnings: tuple[str, ...] = ()
     """What went wrong without touching the result: a slow stop, a GPU that kept memory."""

@@ -11,6 +11,7 @@ RunBegan
     ExperimentJudged                   the result; committed before anything is torn down
     PhaseBegan stopping · done
   SearchAdvanced                       best so far, what is left, how long it will take
+  SearchEnded                          nothing more is searched, and why
   WinnerConfirmed                      what fresh launches proved of the best
   FlagReverted                         what one flag of the winner brings
   Notice                               anything else worth a line
@@ -69,6 +70,8 @@ class ExperimentQueued(Occurrence):
     configuration: Configuration
     origin: Origin
     reason: str = ""
+    promise: float | None = None
+    """The improvement that the search expects of it, as a share of the best. None: unknown."""
 
 
 class PhaseBegan(Occurrence):
@@ -130,6 +133,8 @@ class ExperimentJudged(Occurrence):
     outcome: Outcome
     verdict: Verdict | None = None
     failure: Failure | None = None
+    stopped_because: str = ""
+    """Why a pruned one was stopped early, in a phrase."""
 
 
 class Notice(Occurrence):
@@ -160,6 +165,13 @@ class SearchAdvanced(Occurrence):
     """Standard deviation of one measurement as a share of it, from repeats. None: none yet."""
     drift: float | None = None
     """Change of the defaults' figure from their first to their last measurement, as a share."""
+
+
+class SearchEnded(Occurrence):
+    """Nothing more is searched; what was found is confirmed next."""
+
+    type: Literal["search_ended"] = "search_ended"
+    reason: str
 
 
 class WinnerConfirmed(Occurrence):
@@ -196,6 +208,7 @@ Event: TypeAlias = Annotated[
     | ExperimentJudged
     | Notice
     | SearchAdvanced
+    | SearchEnded
     | WinnerConfirmed
     | FlagReverted
     | RunEnded,

@@ -20,6 +20,7 @@ from core.events.occurrences import (
     RunBegan,
     RunEnded,
     SearchAdvanced,
+    SearchEnded,
     ServerLaunched,
     WinnerConfirmed,
 )
@@ -38,6 +39,8 @@ class RunState:
         self.search: SearchAdvanced | None = None
         self.progress: LevelProgress | None = None
         self.experiments: dict[int, Experiment] = {}
+        self.search_ended: str | None = None
+        """Why nothing more is searched; None while it goes on."""
         self.confirmation: Confirmation | None = None
         """What fresh launches proved; None until they were made or given up."""
         self.effects: dict[str, FlagEffect] = {}
@@ -71,6 +74,9 @@ class RunState:
             case LevelProgress():
                 self.progress = event
                 return None
+            case SearchEnded():
+                self.search_ended = event.reason
+                return None
             case WinnerConfirmed():
                 self.confirmation = event.confirmation
                 return None
@@ -85,6 +91,7 @@ class RunState:
                     configuration=event.configuration,
                     origin=event.origin,
                     reason=event.reason,
+                    promise=event.promise,
                     began_at=event.at,
                     phase_began_at=event.at,
                 )
@@ -113,6 +120,7 @@ class RunState:
                         "outcome": event.outcome,
                         "verdict": event.verdict,
                         "failure": event.failure,
+                        "stopped_because": event.stopped_because,
                     }
                 )
         self.experiments[changed.number] = changed

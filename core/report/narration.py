@@ -19,6 +19,7 @@ from core.events import (
     RunEnded,
     RunState,
     SearchAdvanced,
+    SearchEnded,
     ServerLaunched,
     SubRound,
     WinnerConfirmed,
@@ -62,6 +63,8 @@ def narrate(event: Event, state: RunState) -> str | None:
             return notice(event)
         case SearchAdvanced():
             return f"{standing(state)}; {ahead(event)}"
+        case SearchEnded():
+            return f"the search is over: {one_line(event.reason)}"
         case WinnerConfirmed():
             return confirmed(event.confirmation)
         case FlagReverted():

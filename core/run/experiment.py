@@ -7,7 +7,7 @@ can never turn a result into a failure.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ from core.events import (
     FailureKind,
     LevelMeasured,
     LevelProgress,
+    LoadFound,
     Notice,
     Origin,
     Outcome,
@@ -60,6 +61,7 @@ from core.run.journal import Journal
 from core.store import Store
 from core.task import Configuration, Level, Task
 from core.verdict import judge, objective_metric
+from core.verdict.pruning import Pruning
 
 T = TypeVar("T")
 
@@ -97,6 +99,18 @@ class Order:
     configuration: Configuration
     origin: Origin
     reason: str = ""
+    promise: float | None = None
+    """The improvement that the search expects."""
+    levels: tuple[int, ...] | None = None
+    """Indices of the levels to measure; None: all of them."""
+    stretch: float = 1.0
+    """How many times as long as usual each level is measured."""
+    pruning: Pruning | None = None
+    """What it is held against after each level; None: it is measured in full."""
+    incumbents: Mapping[int, float] = field(default_factory=dict)
+    """Largest load by GPU that the best so far holds, by level: it has to hold that to go on."""
+    loads: Mapping[int, float] = field(default_factory=dict)
+    """Load at which a level is measured whose largest load is known already."""
     kept: Mapping[int, SubRound] = field(default_factory=dict)
     """Levels that need not be measured, by index: what an interrupted try left."""
 
@@ -113,6 +127,10 @@ class ExperimentRun:
         self._order = order
         self._server: Server | None = None
         self._gpus: tuple[str, ...] = ()
+        self._stopped_because = ""
+        all_levels = bench.task.levels()
+        chosen = range(len(all_levels)) if order.levels is None else order.levels
+        self._levels = dict(ascending([(index, all_levels[index]) for index in chosen]))
 
     async def conduct(self) -> Experiment:
         """Live the experiment through and return its record.
@@ -130,6 +148,7 @@ class ExperimentRun:
                 configuration=order.configuration,
                 origin=order.origin,
                 reason=order.reason,
+                promise=order.promise,
             )
         )
         # Leases are given back last, when nothing is left on the GPUs.
@@ -163,21 +182,23 @@ class ExperimentRun:
         self._say(Notice(at=time.time(), severity="warning", text=text, experiment=number))
 
     async def _measure_within_limit(self, leases: contextlib.AsyncExitStack) -> Failure | None:
-        """Measure every level and return None, or what kept one from being measured."""
-        task = self._bench.task
-        levels = dict(enumerate(task.levels()))
+        """Measure the levels and return None, or what kept one from being measured."""
+        levels = dict(self._levels)
         for index in self._order.kept.keys() & levels.keys():
             self._say_measured(self._order.kept[index])
             del levels[index]
         if not levels:
             return None
-        limit = task.optimization.timeout_per_iteration
+        limit = self._bench.task.optimization.timeout_per_iteration * max(1.0, self._order.stretch)
         try:
             await self._lease(leases)  # waiting for others is nobody's time to start
             async with asyncio.timeout(limit):
                 target = await self._start()
                 for index, level in levels.items():
                     await self._measure(target, index, level)
+                    if why := self._futile():
+                        self._stopped_because = why
+                        break
         except TimeoutError:
             return self._out_of_time(limit)
         except (NotReadyError, MeasurementError) as error:
@@ -189,6 +210,14 @@ class ExperimentRun:
         except HostError as error:
             return Failure(kind=FailureKind.ENVIRONMENT, message=str(error))
         return None
+
+    def _futile(self) -> str | None:
+        """Return why the levels to come need not be measured, or None."""
+        measured = self._record.sub_rounds
+        found = measured[-1].found
+        if found is not None and found.given_up:
+            return f"does not hold the load of {found.probes[0].load:.4g} that the best so far does"
+        return None if self._order.pruning is None else self._order.pruning.reason(measured)
 
     async def _lease(self, leases: contextlib.AsyncExitStack) -> None:
         bench = self._bench
@@ -275,6 +304,10 @@ class ExperimentRun:
         async with recorder, watch:
             measured = await self._followed(index, self._load(target, index, level))
         measured = with_server_metrics(measured, watch.seen, bench.engine.metrics)
+        if level.largest is not None and index in self._order.loads:
+            load = self._order.loads[index]
+            found = LoadFound(over=level.largest, load=load, broke=None, certain=False)
+            measured = measured.model_copy(update={"found": found})
         return with_gpu_use(measured, recorder.records()) if watched else measured
 
     def _load(
@@ -288,10 +321,19 @@ class ExperimentRun:
             gpus=bench.engine.gpus_needed(task, self._order.configuration),
             deciding=objective_metric(task.optimization.objective),
         )
-        if level.largest is None:
-            return bench.worker.measure(target, level_plan(task, level, terms))
-        plan = capacity_plan(task, level, terms)
-        return find_capacity(plan, lambda one: bench.worker.measure(target, one))
+        if level.largest is not None and index not in self._order.loads:
+            incumbent = self._order.incumbents.get(index)
+            share = None if incumbent is None else incumbent * max(1, terms.gpus)
+            plan = capacity_plan(task, level, terms, incumbent=share)
+            return find_capacity(plan, lambda one: bench.worker.measure(target, one))
+        if level.largest is not None:
+            level = at_load(level, self._order.loads[index])
+        fixed = level_plan(task, level, terms)
+        longer = {
+            "requests": round(fixed.requests * self._order.stretch),
+            "max_seconds": fixed.max_seconds * self._order.stretch,
+        }
+        return bench.worker.measure(target, fixed.model_copy(update=longer))
 
     async def _followed(
         self, index: int, load: AsyncGenerator[Progress | Probe | RequestTable | SubRound, None]
@@ -366,8 +408,10 @@ class ExperimentRun:
         task, measured = self._bench.task, self._record.sub_rounds
         verdict = None
         if measured:
-            levels = len(task.levels())
+            levels = len(self._levels)
             verdict = judge(measured, task.slo, task.optimization.objective, levels=levels)
+        if outcome is None and self._stopped_because:
+            outcome = Outcome.PRUNED
         if outcome is None and failure is not None:
             outcome = Outcome.FAILED
         if outcome is None:
@@ -380,6 +424,7 @@ class ExperimentRun:
                 outcome=outcome,
                 verdict=verdict,
                 failure=failure,
+                stopped_because=self._stopped_because,
             )
         )
 
@@ -403,6 +448,29 @@ def _tried(probe: Probe) -> str:
     """Return what came of one load: `a load of 32 holds the SLOs`."""
     what = "holds" if probe.holds else "does not hold"
     return f"a load of {probe.load:.4g} {what} the SLOs"
+
+
+def at_load(level: Level, load: float) -> Level:
+    """Return the level with a load of this size instead of the largest."""
+    if level.largest == "concurrency":
+        return Level(scenario=level.scenario, concurrency=max(1, round(load)))
+    return Level(scenario=level.scenario, request_rate=load)
+
+
+def ascending(levels: Sequence[tuple[int, Level]]) -> list[tuple[int, Level]]:
+    """Return the levels, each with its index, in the order they are measured.
+
+    Scenario after scenario, the lightest load first: what breaks at one load breaks at the next.
+    """
+    scenarios = list(dict.fromkeys(level.scenario for _, level in levels))
+    return sorted(
+        levels,
+        key=lambda item: (
+            scenarios.index(item[1].scenario),
+            item[1].concurrency or 0,
+            item[1].request_rate or 0.0,
+        ),
+    )
 
 
 def _spoiled(measured: SubRound) -> Failure | None:

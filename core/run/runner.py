@@ -1,7 +1,7 @@
-"""The loop: ask the search, conduct the experiment, tell the search; until nothing is left to ask.
+"""The loop: whatever the agenda says is next is done and told, until nothing is left to do.
 
-Every way out (the space exhausted, the budget spent, the user, a host that cannot do it) is a state
-of its own, says why, and leaves nothing running.
+Every way out (the search exhausted, the budget spent, the user, a host that cannot do it) is a
+state of its own, says why, and leaves nothing running.
 """
 
 import asyncio
@@ -15,33 +15,51 @@ from core.engines.scanning import installed_version, mismatch
 from core.errors import HostError
 from core.events import (
     Experiment,
-    FailureKind,
+    FlagReverted,
     Notice,
-    Origin,
     Outcome,
-    Phase,
     RunBegan,
     RunEnded,
     SearchAdvanced,
+    SearchEnded,
     SubRound,
+    WinnerConfirmed,
 )
 from core.load import LoadWorker
 from core.machine import identity
+from core.run.agenda import (
+    Agenda,
+    Attribute,
+    Conclude,
+    EndSearch,
+    Measure,
+    Step,
+    Stop,
+    View,
+    Wait,
+)
 from core.run.allocation import Allocation, gpus_of
 from core.run.description import describe
 from core.run.experiment import ExperimentRun, Order, Workbench
 from core.run.facts import facts_of
 from core.run.hosting import hosting_of
 from core.run.journal import Journal, Listener
-from core.search import Strategy, choose
+from core.run.outlook import noise_and_drift, outlook, what_next
+from core.search import choose
 from core.search.of_task import space_of
 from core.store import Store, StoredTask, experiment_log
-from core.task import DEFAULTS, Configuration
-from core.verdict import best
+from core.verdict.pruning import Pruning, pruning
 
-_HOPELESS = 3
-"""Experiments in a row that fail for the same reason of this machine before the run gives up: a
-wrong image or a broken driver must not burn the whole budget."""
+_USUAL_NOISE = 0.03
+"""Standard deviation of one measurement before any was repeated, as a share: repetitions of one
+configuration vary by 1.1 % in the median and by 3.1 % at worst."""
+
+
+_BELOW_THE_BORDER = 0.9
+"""Share of the largest load that held at which the winner is loaded for long."""
+
+_LOADS_IN_FULL = 1
+"""Experiments whose largest load is searched in full before others are held against it."""
 
 
 class Runner:
@@ -55,13 +73,14 @@ class Runner:
         self._engine = engine
         self._store = store
         self._listeners = listeners
-        self._space = space_of(self._task, engine, *facts_of(self._task, engine))
-        self._strategy: Strategy = choose(self._task.optimization, self._space, self._task.slo)
+        space = space_of(self._task, engine, *facts_of(self._task, engine))
+        strategy = choose(self._task.optimization, space, self._task.slo)
+        self._agenda = Agenda(self._task, space, strategy)
 
     async def run(self) -> RunEnded:
         """Run the task to its end and return how it ended.
 
-        Cancelling it stops the experiment under way, cleans up and returns.
+        Cancelling it stops the experiments under way, cleans up and returns.
 
         Raises:
             StoreError: results could not be kept.
@@ -74,7 +93,7 @@ class Runner:
             self._note_unknown_version()
             try:
                 async with LoadWorker() as worker:
-                    ending = await self._search(await self._workbench(worker))
+                    ending = await self._work(await self._workbench(worker))
             except asyncio.CancelledError:
                 ending = self._ended("cancelled", "stopped by the user")
             except HostError as error:
@@ -101,47 +120,109 @@ class Runner:
             log_of=self._log_of,
         )
 
-    async def _search(self, bench: Workbench) -> RunEnded:
-        for experiment in self._experiments:
-            self._strategy.tell(experiment)
-        if self._task.optimization.baseline and not self._searched("baseline"):
-            await self._conduct(bench, DEFAULTS, "baseline", "the engine's own defaults")
-        while True:
-            if cause := self._hopeless():
-                return self._ended("failed", cause)
-            proposal = await asyncio.to_thread(self._strategy.ask)
-            if proposal is None:
-                return self._ended("finished", "every configuration has been tried")
-            if self._budget <= 0:
-                return self._ended("finished", "the budget of experiments is spent")
-            await self._conduct(bench, proposal.configuration, "search", proposal.reason)
+    async def _work(self, bench: Workbench) -> RunEnded:
+        """Do what the agenda says until it says stop."""
+        running: set[asyncio.Task[Experiment]] = set()
+        told = True
+        try:
+            while True:
+                step = await asyncio.to_thread(self._agenda.next, self._view)
+                if not told:
+                    self._tell_standing(step)
+                    told = True
+                match step:
+                    case Stop(state=state, reason=reason):
+                        return self._ended(state, reason)
+                    case EndSearch(reason=reason):
+                        self._journal.say(SearchEnded(at=time.time(), reason=reason))
+                    case Conclude(confirmation=confirmation):
+                        self._journal.say(
+                            WinnerConfirmed(at=time.time(), confirmation=confirmation)
+                        )
+                    case Attribute(effect=effect):
+                        self._journal.say(FlagReverted(at=time.time(), effect=effect))
+                    case Measure():
+                        running.add(asyncio.create_task(self._conduct(bench, step)))
+                        await asyncio.sleep(0)  # so that it is said to be under way
+                        await _one_over(running)
+                        told = False
+                    case Wait():
+                        await _one_over(running)
+                        told = False
+        finally:
+            for experiment in running:
+                experiment.cancel()
+            if running:
+                await asyncio.wait(running)
 
-    async def _conduct(
-        self, bench: Workbench, configuration: Configuration, origin: Origin, reason: str
-    ) -> None:
+    async def _conduct(self, bench: Workbench, step: Measure) -> Experiment:
         number = max(self._journal.state.experiments, default=-1) + 1
-        if origin == "search" and not self._task.optimization.baseline:
+        if step.origin == "search" and not self._task.optimization.baseline:
             number = max(number, 1)  # 0 is the baseline's, whether or not it is measured
-        order = Order(number, configuration, origin, reason, self._kept(configuration, origin))
-        experiment = await ExperimentRun(bench, order).conduct()
-        if experiment.failure is not None and experiment.failure.transient:
-            reason = f"once more: {experiment.failure.message}"
-            again = Order(number + 1, configuration, origin, reason)
-            experiment = await ExperimentRun(bench, again).conduct()
-        self._strategy.tell(experiment)
-        self._journal.say(
-            SearchAdvanced(
-                at=time.time(), best=self._best, remaining=self._remaining, eta=self._eta()
-            )
+        soaking = step.origin == "soak"
+        order = Order(
+            number=number,
+            configuration=step.configuration,
+            origin=step.origin,
+            reason=step.reason,
+            promise=step.promise,
+            levels=(self._heaviest,) if soaking else None,
+            incumbents={} if step.full else self._incumbents(),
+            loads=self._soak_load(step) if soaking else {},
+            stretch=self._task.optimization.confirmation.soak if soaking else 1.0,
+            pruning=None if step.full else self._pruning(),
+            kept=self._kept(step),
         )
+        return await ExperimentRun(bench, order).conduct()
 
-    def _kept(self, configuration: Configuration, origin: Origin) -> dict[int, SubRound]:
-        """Return what interrupted tries of the same experiment have measured, by level."""
+    @property
+    def _heaviest(self) -> int:
+        """The index of the level with the most load."""
+        levels = list(enumerate(self._task.levels()))
+        return max(levels, key=lambda i: (i[1].request_rate or 0.0, i[1].concurrency or 0))[0]
+
+    def _incumbents(self) -> dict[int, float]:
+        """Return the load by GPU that the best so far holds, where only one level's is searched.
+
+        With several, what falls short at one may make up for it at another.
+        """
+        view, levels = self._view, self._task.levels()
+        best = self._journal.state.experiments.get(self._agenda.best(view) or -1)
+        searched = [e for e in view.over if e.origin in {"baseline", "search"} and e.measured]
+        if not self._task.optimization.pruning or len(levels) != 1 or levels[0].largest is None:
+            return {}
+        if best is None or len(searched) < _LOADS_IN_FULL:
+            return {}
+        held = best.sub_rounds[0].metric("load_under_slo_per_gpu")
+        return {} if held is None else {0: held}
+
+    def _soak_load(self, step: Measure) -> dict[int, float]:
+        """Return a load somewhat below the largest that the winner holds, where that was searched.
+
+        At the border itself, half of all long measurements would find the SLOs broken.
+        """
+        index = self._heaviest
+        loads = [
+            sub_round.found.load
+            for e in self._view.of_origin("confirmation")
+            if e.configuration == step.configuration
+            for sub_round in e.sub_rounds
+            if sub_round.index == index and sub_round.found and sub_round.found.load
+        ]
+        return {index: _BELOW_THE_BORDER * min(loads)} if loads else {}
+
+    def _kept(self, step: Measure) -> dict[int, SubRound]:
+        """Return what interrupted tries of the same experiment have measured, by level.
+
+        A fresh launch is a fresh launch: what confirms begins anew.
+        """
+        if step.origin not in {"baseline", "search"}:
+            return {}
         tries = (
             experiment
             for experiment in self._journal.state.experiments.values()
             if experiment.outcome in {Outcome.CANCELLED, Outcome.INTERRUPTED}
-            and (experiment.configuration, experiment.origin) == (configuration, origin)
+            and (experiment.configuration, experiment.origin) == (step.configuration, step.origin)
         )
         return {s.index: s for experiment in tries for s in experiment.sub_rounds}
 
@@ -150,75 +231,71 @@ class Runner:
         if known and (said := mismatch(self._engine.name, self._version or None, known.version)):
             self._journal.say(Notice(at=time.time(), severity="warning", text=said))
 
+    def _pruning(self) -> Pruning | None:
+        optimization, view = self._task.optimization, self._view
+        if not optimization.pruning:
+            return None
+        noise, _ = noise_and_drift(view)
+        return pruning(
+            [e for e in view.over if e.origin in {"baseline", "search"}],
+            self._task.slo,
+            optimization.objective,
+            levels=len(self._task.levels()),
+            noise=noise or _USUAL_NOISE,
+        )
+
+    @property
+    def _view(self) -> View:
+        return View.of(self._journal.state, time.time())
+
     def _note(self, text: str) -> None:
         self._journal.say(Notice(at=time.time(), text=text))
 
-    @property
-    def _experiments(self) -> list[Experiment]:
-        """Every experiment that came to its end, in order."""
-        lived = self._journal.state.experiments
-        return [
-            lived[number]
-            for number in sorted(lived)
-            if lived[number].outcome not in {None, Outcome.CANCELLED, Outcome.INTERRUPTED}
-        ]
-
-    def _searched(self, origin: Origin) -> list[Experiment]:
-        return [e for e in self._experiments if e.origin == origin]
-
-    @property
-    def _budget(self) -> int:
-        """Experiments that may still be searched with."""
-        return self._task.optimization.max_iterations - len(self._searched("search"))
-
-    @property
-    def _remaining(self) -> int:
-        """Most experiments still to come."""
-        size = self._space.combinations
-        untried = self._budget if size is None else size - len(self._searched("search"))
-        return max(0, min(self._budget, untried))
-
-    @property
-    def _best(self) -> int | None:
-        winner = best(self._experiments)
-        return None if winner is None else winner.number
-
-    def _eta(self) -> float | None:
-        """Return the seconds that the remaining experiments take, if they are as long as so far."""
-        lengths = [sum(e.spent.values()) for e in self._experiments if e.phase is Phase.DONE]
-        return self._remaining * sum(lengths) / len(lengths) if lengths else None
-
-    def _hopeless(self) -> str | None:
-        """Return why going on is pointless, or None."""
-        last = self._experiments[-_HOPELESS:]
-        failures = [e.failure for e in last if e.failure is not None]
-        same = {failure.message for failure in failures}
-        if len(failures) < _HOPELESS or len(same) > 1:
-            return None
-        if failures[0].kind is not FailureKind.ENVIRONMENT:
-            return None
-        return f"{_HOPELESS} experiments in a row failed alike: {failures[0].message}"
+    def _tell_standing(self, step: Step) -> None:
+        view = self._view
+        ahead = outlook(self._agenda, view)
+        noise, drift = noise_and_drift(view)
+        self._journal.say(
+            SearchAdvanced(
+                at=time.time(),
+                best=self._agenda.best(view),
+                remaining=ahead.remaining,
+                eta=ahead.eta,
+                eta_basis=ahead.basis,
+                next=what_next(step),
+                noise=noise,
+                drift=drift,
+            )
+        )
 
     def _began(self) -> RunBegan:
-        optimization = self._task.optimization
-        size = self._space.combinations
-        asked = (
-            optimization.max_iterations if size is None else min(size, optimization.max_iterations)
-        )
         return RunBegan(
             at=time.time(),
             engine=self._engine.name,
             engine_version=self._version,
             simulated=self._engine.simulated,
             levels=self._task.levels(),
-            space_size=size,
-            planned=asked + optimization.baseline,
+            space_size=self._agenda.space.combinations,
+            planned=self._agenda.plan.launches,
             runner=identity.myself(),
             resumed=bool(self._journal.state.experiments),
         )
 
     def _ended(self, state: Literal["finished", "cancelled", "failed"], reason: str) -> RunEnded:
-        return RunEnded(at=time.time(), state=state, reason=reason, best=self._best)
+        best = self._agenda.best(self._view)
+        return RunEnded(at=time.time(), state=state, reason=reason, best=best)
 
     def _log_of(self, number: int) -> Path:
         return experiment_log(self._stored.id, self._stored.name, number)
+
+
+async def _one_over(running: set[asyncio.Task[Experiment]]) -> None:
+    """Wait until one of the experiments under way is over.
+
+    Raises:
+        StoreError: its result could not be kept.
+    """
+    over, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    running -= over
+    for experiment in over:
+        experiment.result()

@@ -132,6 +132,50 @@ class Timeouts(Section):
     """From asking the server to end until its processes are killed, in seconds."""
 
 
+class Budget(Section):
+    """What a run may cost at most, beside `max_iterations`; whatever is spent first ends it.
+
+    At least a third of it is kept for confirming the winner, where it is large enough for that.
+    """
+
+    experiments: int | None = Field(default=None, ge=1)
+    """Launches altogether: the baseline, its repeats and the confirmation count, too."""
+    time: Minutes | None = None
+    """Running time. A bare number means minutes; `90m` and `8h` work too."""
+    gpu_hours: float | None = Field(default=None, gt=0)
+    """Hours of all launches, times their GPUs."""
+
+
+class ConfirmationRules(Section):
+    """How the best are measured anew at the end, in turns with the engine's defaults."""
+
+    enabled: bool = True
+    """Whether they are. Otherwise no gain is called confirmed."""
+    contenders: int | None = Field(default=None, ge=1, le=8)
+    """How many of the best. None: as many as the launches kept for it
+    suffice for: one for a search of 8, three from 18 on, five from 54 on."""
+    repeats: tuple[Annotated[int, Field(ge=2)], ...] = Field(default=(3, 5, 7), min_length=1)
+    """Launches of each side after which is looked whether the gain is proved; the further ones
+    are made of the leader alone, while its interval reaches below the gain that is asked for."""
+    minimum_gain: float = Field(default=0.0, ge=0, lt=1)
+    """Gain that has to be proved to call a winner better, as a share: 0.02 is 2 %."""
+    soak: float = Field(default=5.0, ge=0)
+    """How many times as long as usual the winner is loaded at its heaviest level before it is
+    handed back; memory that runs out late shows there. 0: not at all."""
+
+    @field_validator("repeats")
+    @classmethod
+    def _ascending(cls, repeats: tuple[int, ...]) -> tuple[int, ...]:
+        if list(repeats) != sorted(set(repeats)):
+            raise ValueError("have to ascend, as [3, 5, 7] do")
+        return repeats
+
+
+def _enabled(raw: Any) -> Any:
+    """Read `confirmation: false` as a section."""
+    return {"enabled": raw} if isinstance(raw, bool) else raw
+
+
 class Optimization(Section):
     """How to search."""
 
@@ -151,6 +195,21 @@ class Optimization(Section):
     """Seed of everything random."""
     baseline: bool = True
     """Whether experiment 0 measures the engine's defaults."""
+    baseline_every: int = Field(default=10, ge=0)
+    """Searched experiments after which the defaults are measured again, which shows noise and
+    drift; 0: never."""
+    budget: Budget = Budget()
+    early_stop: float = Field(default=0.002, ge=0, lt=1)
+    """The search ends when, after 12 experiments, it expects to gain less than this share three
+    times in a row; 0: it does not. Strategies without a model know no such expectation."""
+    pruning: bool = True
+    """Whether an experiment is stopped once a hard SLO is broken for good or it can no longer win.
+    The first ten, and whatever confirms, are measured in full."""
+    confirmation: Annotated[ConfirmationRules, BeforeValidator(_enabled)] = ConfirmationRules()
+    """How the winner is confirmed; `false`: not at all."""
+    reverts: int = Field(default=3, ge=0)
+    """How many of the winner's flags are set back one at a time, three launches each, to measure
+    what each brings, where a tenth of the budget is left for it; 0: none."""
 
     @field_validator("strategy", mode="before")
     @classmethod

@@ -75,7 +75,9 @@ class Difference:
         One minus the p-value, corrected for the choice among the contenders.
         """
         distance = self.estimate - self._logarithm(threshold)
-        t = distance / self.error if self.error else math.copysign(math.inf, distance)
+        if not self.error:
+            return 0.5 if not distance else float(distance > 0)
+        t = distance / self.error
         return _dunnett(t, self.degrees, self.repeats, self.control)
 
     def finding(self, threshold: float = 0.0, alpha: float = ALPHA) -> Finding:
@@ -93,7 +95,11 @@ class Difference:
 
 
 def differences(
-    contenders: Mapping[K, Sequence[float]], defaults: Sequence[float], *, maximised: bool
+    contenders: Mapping[K, Sequence[float]],
+    defaults: Sequence[float],
+    *,
+    maximised: bool,
+    resolution: float = 0.0,
 ) -> dict[K, Difference]:
     """Return how each contender stands to the defaults, all judged together.
 
@@ -103,6 +109,7 @@ def differences(
         contenders: objective values of fresh launches, above 0, in their own unit.
         defaults: the same of the defaults.
         maximised: whether more is better.
+        resolution: how closely a figure could be told at all, as a share; repeats do not mend it.
     """
     known = {name: values for name, values in contenders.items() if values}
     noise = pooled_noise([defaults, *known.values()])
@@ -118,7 +125,10 @@ def differences(
         own = pooled_noise([defaults, values]) or 0.0
         found[name] = Difference(
             estimate=sign * (_mean_log(values) - _mean_log(defaults)),
-            error=max(own, noise) * math.sqrt(1 / len(values) + 1 / len(defaults)),
+            error=math.hypot(
+                max(own, noise) * math.sqrt(1 / len(values) + 1 / len(defaults)),
+                resolution / math.sqrt(6),  # uniform on either side
+            ),
             noise=max(own, noise),
             degrees=degrees,
             repeats=(len(values), *others),

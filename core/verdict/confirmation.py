@@ -4,8 +4,10 @@ A contender has to keep the hard SLOs on every fresh launch. A single one that b
 crashed, is one too many: whoever serves from it meets that launch some day.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from core.events import (
     Confirmation,
@@ -59,6 +61,8 @@ def confirm(
     *,
     objective: Objective,
     threshold: float = 0.0,
+    least: int = LOOKS[0],
+    resolution: float = 0.0,
 ) -> Confirmation:
     """Return what the fresh launches prove.
 
@@ -67,14 +71,16 @@ def confirm(
         defaults: the engine's defaults; None: the task does not want them measured.
         objective: what is improved.
         threshold: the gain that is asked for, as a share.
+        least: launches of each side without which nothing is confirmed.
+        resolution: how closely the objective can be told at all, as a share.
     """
     control = None if defaults is None else _contender(defaults, None)
-    gains = _gains(candidates, defaults, objective)
+    gains = _gains(candidates, defaults, objective, resolution)
     contenders = [_contender(c, gains.get(c.experiment)) for c in candidates if c.runs]
-    sign = -1.0 if maximised(objective) else 1.0
-    contenders.sort(key=lambda c: (not c.feasible, sign * (c.value or 0.0), c.experiment))
+    scores = {c.experiment: _score(c) for c in candidates}
+    contenders.sort(key=lambda c: (not c.feasible, scores[c.experiment], c.experiment))
     winner = next((c for c in contenders if c.feasible), None)
-    status, reason = _status(winner, control, threshold)
+    status, reason = _status(winner, control, threshold, least)
     return Confirmation(
         status=status,
         reason=reason,
@@ -91,20 +97,29 @@ def unconfirmed(winner: int | None, reason: str) -> Confirmation:
 
 
 def compare(
-    runs: Sequence[Experiment], others: Sequence[Experiment], objective: Objective
+    runs: Sequence[Experiment],
+    others: Sequence[Experiment],
+    objective: Objective,
+    *,
+    resolution: float = 0.0,
 ) -> Gain | None:
     """Return the gain of one configuration over another, from launches of both; None without."""
     candidate = Candidate(0, DEFAULTS, tuple(runs))
-    return _gains([candidate], Candidate(-1, DEFAULTS, tuple(others)), objective).get(0)
+    return _gains([candidate], Candidate(-1, DEFAULTS, tuple(others)), objective, resolution).get(0)
 
 
 def _gains(
-    candidates: Sequence[Candidate], defaults: Candidate | None, objective: Objective
+    candidates: Sequence[Candidate],
+    defaults: Candidate | None,
+    objective: Objective,
+    resolution: float,
 ) -> dict[int, Gain]:
     if defaults is None:
         return {}
     figures = {c.experiment: _figures(c) for c in candidates if all(held(run) for run in c.runs)}
-    compared = differences(figures, _figures(defaults), maximised=maximised(objective))
+    compared = differences(
+        figures, _figures(defaults), maximised=maximised(objective), resolution=resolution
+    )
     return {
         number: _gain(found, len(figures[number]), found.control)
         for number, found in compared.items()
@@ -129,6 +144,13 @@ def _figures(candidate: Candidate) -> list[float]:
     return [figure for figure in figures if figure is not None]
 
 
+def _score(candidate: Candidate) -> float:
+    """Return the mean score, in which soft SLOs count, too; lower is better."""
+    scores = [run.verdict.score for run in candidate.runs if run.verdict is not None]
+    known = [score for score in scores if score is not None]
+    return fmean(known) if known else math.inf
+
+
 def _contender(candidate: Candidate, gain: Gain | None) -> Contender:
     figures = _figures(candidate)
     return Contender(
@@ -150,16 +172,17 @@ def _fault(run: Experiment) -> str:
 
 
 def _status(
-    winner: Contender | None, defaults: Contender | None, threshold: float
+    winner: Contender | None, defaults: Contender | None, threshold: float, least: int
 ) -> tuple[ConfirmationStatus, str]:
     if winner is None:
         return "infeasible", "no contender kept the hard SLOs on every fresh launch"
-    repeats = min(len(winner.runs), len(defaults.runs) if defaults else LOOKS[0])
-    if repeats < LOOKS[0]:
-        return "unconfirmed", f"{repeats} fresh launches a side; it takes {LOOKS[0]}"
+    standing = defaults is not None and not defaults.reasons
+    repeats = min(len(winner.runs), len(defaults.runs) if defaults and standing else least)
+    if repeats < least:
+        return "unconfirmed", f"{repeats} fresh launches a side; it takes {least}"
     if defaults is None:
-        return "alone", "the defaults were not to be measured"
-    if not defaults.feasible:
+        return "alone", "there are no figures of the defaults to compare with"
+    if not standing:
         return "alone", f"the defaults are no alternative: {'; '.join(defaults.reasons)}"
     if winner.gain is None:
         return "unconfirmed", "the fresh launches cannot be compared"

@@ -32,7 +32,11 @@ def stub_task(parameters: dict, **sections: dict) -> Task:
         "base_runtime": "custom",
         "engine": {"command": [sys.executable, str(STUB), "--port", "{port}", "{flags}"]},
         "parameters": parameters,
-        "optimization": {"strategy": "grid_search", "objective": "minimize_latency"},
+        "optimization": {
+            "strategy": "grid_search",
+            "objective": "minimize_latency",
+            "confirmation": False,
+        },
         "benchmark": {
             "traffic_scenarios": ["D(16,8)"],
             "num_concurrency": [2],

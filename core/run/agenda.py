@@ -1,0 +1,435 @@
+"""What a run does next, and why: the whole loop as a function of its history. Pure.
+
+    the baseline · the search, with the baseline again every ten experiments ·
+    the best and the defaults anew, in turns · the winner for long · its flags set back one by one
+
+Everything is read off what has happened, so a run that is taken up again goes on as it would have,
+and thousands of runs can be played through without a server.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import fmean
+from typing import Literal, TypeAlias
+
+from core.events import (
+    Confirmation,
+    Experiment,
+    FailureKind,
+    FlagEffect,
+    Origin,
+    Outcome,
+    RunState,
+)
+from core.run.budget import Plan, Purse, mean_cost, plan, spent
+from core.run.contest import Contest
+from core.search import Proposal, Space, Strategy
+from core.task import DEFAULTS, Configuration, Task
+from core.verdict import best, rank_key
+from core.verdict.confirmation import compare, counts, held, unconfirmed
+
+HOPELESS = 3
+"""Experiments in a row that fail for the same reason of this machine before the run gives up: a
+wrong image or a broken driver must not burn the whole budget."""
+
+LEAST_TRIALS = 12
+"""Experiments before a search may end for want of promise."""
+
+UNPROMISING = 3
+"""Proposals in a row that promise too little before the search ends."""
+
+REVERT_RUNS = 3
+"""Launches of the winner without one of its flags."""
+
+LEFT_FOR_REVERTS = 0.1
+"""Share of the budget that has to be left before flags are set back."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What has happened, as it stands at one moment."""
+
+    experiments: tuple[Experiment, ...]
+    """All of them, by number."""
+    search_ended: str | None
+    confirmation: Confirmation | None
+    effects: tuple[str, ...]
+    """Flags that are measured."""
+    now: float
+    """Unix time."""
+
+    @classmethod
+    def of(cls, state: RunState, now: float) -> "View":
+        """Return the run as it stands."""
+        experiments = tuple(state.experiments[number] for number in sorted(state.experiments))
+        return cls(experiments, state.search_ended, state.confirmation, tuple(state.effects), now)
+
+    @cached_property
+    def over(self) -> tuple[Experiment, ...]:
+        """Those that came to their end by themselves."""
+        ended = (e for e in self.experiments if e.outcome is not None and not self._open(e))
+        return tuple(e for e in ended if e.outcome not in _BROKEN_OFF)
+
+    @cached_property
+    def under_way(self) -> tuple[Experiment, ...]:
+        """Those that are not over."""
+        return tuple(e for e in self.experiments if self._open(e))
+
+    @staticmethod
+    def _open(experiment: Experiment) -> bool:
+        return experiment.ended_at is None
+
+    def of_origin(self, origin: Origin) -> list[Experiment]:
+        """Return those that are over and were made for this reason."""
+        return [e for e in self.over if e.origin == origin]
+
+
+_BROKEN_OFF = {Outcome.CANCELLED, Outcome.INTERRUPTED}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Launch a configuration and measure it."""
+
+    configuration: Configuration
+    origin: Origin
+    reason: str
+    promise: float | None = None
+    full: bool = True
+    """Whether it has to be measured to its end, however bad it is."""
+    alone: bool = True
+    """Whether nothing else may be under way meanwhile."""
+
+
+@dataclass(frozen=True)
+class EndSearch:
+    """Say that nothing more is searched."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Conclude:
+    """Say what the fresh launches prove."""
+
+    confirmation: Confirmation
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """Say what one flag brings."""
+
+    effect: FlagEffect
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing can be begun until something under way is over."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The run is over."""
+
+    state: Literal["finished", "failed"]
+    reason: str
+
+
+Step: TypeAlias = Measure | EndSearch | Conclude | Attribute | Wait | Stop
+
+FlagRanking: TypeAlias = Callable[[Sequence[Experiment], Experiment], Sequence[str]]
+"""Returns the flags of an experiment, those that matter most first."""
+
+
+def in_order(_: Sequence[Experiment], winner: Experiment) -> Sequence[str]:
+    """Return the flags in the order of the task."""
+    return tuple(winner.configuration)
+
+
+@dataclass
+class Agenda:
+    """Decides what a run does next. Used once."""
+
+    task: Task
+    space: Space
+    strategy: Strategy
+    ranking: FlagRanking = in_order
+    _told: set[int] = field(default_factory=set)
+    _held_back: Proposal | None = None
+
+    @cached_property
+    def plan(self) -> Plan:
+        """How the launches are shared out."""
+        return plan(self.task.optimization, self.space.combinations)
+
+    def next(self, view: View) -> Step:
+        """Return what to do next.
+
+        Call it again after each step with that step in the view; what it returned is begun at once.
+        """
+        self._tell(view)
+        if view.search_ended is None:
+            return self._search(view)
+        if view.under_way:
+            return Wait()
+        if cause := hopeless(view.over):
+            return Stop("failed", cause)
+        if view.confirmation is None:
+            return self._confirm(view)
+        return self._revert(view, view.confirmation) or Stop("finished", view.search_ended)
+
+    def best(self, view: View) -> int | None:
+        """Return the experiment to hand back if the run stopped now."""
+        if view.confirmation is not None and view.confirmation.status != "infeasible":
+            return view.confirmation.winner
+        rivals = [e for e in view.over if e.origin in {"baseline", "search"}]
+        fallen = self._contest(view).fallen
+        winner = best(e for e in rivals if e.configuration not in fallen)
+        return None if winner is None else winner.number
+
+    def entrants(self, view: View) -> list[Configuration]:
+        """Return what is confirmed if the search ended now: the defaults and the best."""
+        return self._contest(view).entrants
+
+    def purse(self, view: View) -> Purse:
+        """Return what is left of the budget."""
+        whole = spent(view.experiments, view.now)
+        return Purse(self.task.optimization, self.plan, whole, mean_cost(view.over))
+
+    def _tell(self, view: View) -> None:
+        for experiment in view.over:
+            searched = experiment.origin in {"baseline", "search"}
+            if searched and experiment.number not in self._told and not _transient(experiment):
+                self._told.add(experiment.number)
+                self.strategy.tell(experiment)
+
+    # The search ---------------------------------------------------------------------------------
+
+    def _search(self, view: View) -> Step:
+        begun = [e for e in view.experiments if e.origin == "baseline"]
+        if self.task.optimization.baseline and not any(e.outcome not in _BROKEN_OFF for e in begun):
+            return Measure(DEFAULTS, "baseline", "the engine's own defaults")
+        if any(e.origin == "baseline" for e in view.under_way):
+            return Wait()
+        if again := _once_more(view):
+            return again
+        if cause := hopeless(view.over):
+            return Wait() if view.under_way else Stop("failed", cause)
+        if self._repeat_is_due(view):
+            return Measure(DEFAULTS, "repeat", "noise and drift", alone=False)
+        if self._held_back is None:
+            self._held_back = self.strategy.ask()
+        proposal = self._held_back
+        if cause := self._enough(view, proposal):
+            return Wait() if view.under_way else EndSearch(cause)
+        assert proposal is not None
+        self._held_back = None
+        return Measure(
+            proposal.configuration,
+            "search",
+            proposal.reason,
+            promise=proposal.promise,
+            full=False,
+            alone=False,
+        )
+
+    def _enough(self, view: View, proposal: Proposal | None) -> str | None:
+        """Return why the search is over, or None."""
+        if proposal is None:
+            return "every configuration has been tried"
+        searched = [e for e in view.over if e.origin == "search"]
+        under_way = sum(e.origin == "search" for e in view.under_way)
+        if len(searched) + under_way >= self.plan.searches:
+            return "the budget of experiments is spent"
+        if not self.purse(view).affords(1, kept=self.plan.confirmations):
+            return "the rest of the budget is kept for confirming what was found"
+        least = self.task.optimization.early_stop
+        if self._trials(view) >= LEAST_TRIALS:
+            last = [e.promise for e in searched[1 - UNPROMISING :]] + [proposal.promise]
+            if len(last) == UNPROMISING and all(p is not None and p < least for p in last):
+                return f"nothing promises to gain {least:.1%} any more"
+        return None
+
+    @staticmethod
+    def _trials(view: View) -> int:
+        return sum(e.origin in {"baseline", "search"} for e in view.over)
+
+    def _repeat_is_due(self, view: View) -> bool:
+        every = self.task.optimization.baseline_every
+        if not every or not any(e.measured for e in view.of_origin("baseline")):
+            return False
+        searched = len(view.of_origin("search"))
+        begun = [e for e in view.experiments if e.origin == "repeat"]
+        made = sum(e.outcome not in _BROKEN_OFF for e in begun)
+        return made < min(searched // every, self.plan.repeats)
+
+    # The confirmation ---------------------------------------------------------------------------
+
+    def _contest(self, view: View) -> Contest:
+        rules = self.task.optimization.confirmation
+        return Contest(
+            objective=self.task.optimization.objective,
+            rules=rules,
+            contenders=self._contenders(view, rules.repeats[0]),
+            pool=self._pool(view),
+            defaults=next((e for e in view.of_origin("baseline") if e.measured), None),
+            runs=view.of_origin("confirmation"),
+            soaks=view.of_origin("soak"),
+            resolution=self._resolution,
+        )
+
+    @property
+    def _resolution(self) -> float:
+        """How closely the objective can be told: a load that is searched, within its tolerance."""
+        searched = any(level.largest is not None for level in self.task.levels())
+        return self.task.benchmark.load_search.tolerance if searched else 0.0
+
+    def _contenders(self, view: View, repeats: int) -> int:
+        """Return how many contenders the budget had room for when the search was over."""
+        before = tuple(e for e in view.experiments if e.origin in {"baseline", "search", "repeat"})
+        over = [e for e in before if e.ended_at is not None]
+        then = max((e.ended_at or 0.0 for e in over), default=view.now)
+        whole = spent(before, then)
+        purse = Purse(self.task.optimization, self.plan, whole, mean_cost(over))
+        most = self.plan.contenders
+        return next((k for k in range(most, 1, -1) if purse.affords((k + 1) * repeats)), 1)
+
+    def _pool(self, view: View) -> tuple[Experiment, ...]:
+        """Return what looks better than the defaults, the best first."""
+        feasible = [
+            e
+            for e in view.of_origin("search")
+            if e.measured and e.verdict is not None and e.verdict.feasible
+        ]
+        feasible.sort(key=lambda e: (rank_key(e.verdict), e.number))
+        defaults = [e for o in ("baseline", "repeat") for e in view.of_origin(o)]
+        scores = [e.verdict.score for e in defaults if e.measured and e.verdict]
+        known = [score for score in scores if score is not None]
+        if not known or not all(held(e) for e in defaults if e.measured):
+            return tuple(feasible)
+        bound = fmean(known)
+        return tuple(e for e in feasible if rank_key(e.verdict)[1] < bound)
+
+    def _confirm(self, view: View) -> Step:
+        contest, winner = self._contest(view), self.best(view)
+        rules = self.task.optimization.confirmation
+        if winner is None:
+            return Conclude(unconfirmed(None, "nothing feasible was found"))
+        if not contest.pool:
+            return Conclude(
+                Confirmation(
+                    status="defaults",
+                    reason="nothing that was measured looked better than the defaults",
+                    winner=winner,
+                )
+            )
+        if not rules.enabled:
+            return Conclude(unconfirmed(winner, "optimization.confirmation is off"))
+        purse = self.purse(view)
+        turn = contest.next(lambda launches: purse.affords(launches))
+        if turn is None:
+            return Conclude(contest.outcome(winner))
+        return Measure(turn.configuration, turn.origin, turn.reason)
+
+    # The flags ----------------------------------------------------------------------------------
+
+    def _revert(self, view: View, confirmation: Confirmation) -> Step | None:
+        """Return the next launch of the winner without one of its flags, or what a flag brings."""
+        winner = next((e for e in view.over if e.number == confirmation.winner), None)
+        chosen = confirmation.chosen
+        if winner is None or chosen is None or confirmation.status not in {"better", "alone"}:
+            return None
+        runs = [e for e in view.over if e.number in chosen.runs]
+        for flag in self._flags(view, winner):
+            if flag in view.effects:
+                continue
+            reverted = self._without(flag, winner.configuration)
+            made = [e for e in view.of_origin("revert") if e.configuration == reverted]
+            fresh = [e for e in made if counts(e)]
+            if len(fresh) < REVERT_RUNS and len(made) < 2 * REVERT_RUNS and not _broken(fresh):
+                purse = self.purse(view)
+                begun = bool(made)
+                if not begun and not (
+                    purse.left >= LEFT_FOR_REVERTS and purse.affords(REVERT_RUNS)
+                ):
+                    return None
+                if begun and not purse.affords(1):
+                    return None
+                return Measure(reverted, "revert", f"the winner without {flag}")
+            return Attribute(
+                FlagEffect(
+                    flag=flag,
+                    value=winner.configuration[flag],
+                    runs=tuple(e.number for e in fresh),
+                    feasible=bool(fresh) and all(held(e) for e in fresh),
+                    gain=compare(
+                        runs,
+                        fresh,
+                        self.task.optimization.objective,
+                        resolution=self._resolution,
+                    ),
+                )
+            )
+        return None
+
+    def _flags(self, view: View, winner: Experiment) -> list[str]:
+        """Return the flags of the winner that are worth setting back, most important first."""
+        key = self.space.key(winner.configuration)
+        searched = [e for e in view.over if e.origin in {"baseline", "search"}]
+        telling = [
+            flag
+            for flag in self.ranking(searched, winner)
+            if winner.configuration.get(flag) is not None
+            and self.space.key(self._without(flag, winner.configuration)) != key
+        ]
+        return telling[: self.task.optimization.reverts]
+
+    def _without(self, flag: str, configuration: Configuration) -> Configuration:
+        """Return the configuration without the flag, and without those that wait for it."""
+        values = {name: value for name, value in configuration.items() if name != flag}
+        while idle := [
+            name
+            for name in values
+            if name in self.space.parameters and not self.space.active(name, values)
+        ]:
+            for name in idle:
+                del values[name]
+        return Configuration(values)
+
+
+def _broken(runs: Sequence[Experiment]) -> bool:
+    """Return whether a configuration cannot be measured, which one launch is enough to know."""
+    return any(run.failure is not None for run in runs)
+
+
+def _transient(experiment: Experiment) -> bool:
+    return experiment.failure is not None and experiment.failure.transient
+
+
+def _once_more(view: View) -> Measure | None:
+    """Return the last experiment again, if it failed in a way that may well not come again."""
+    last = view.over[-1] if view.over else None
+    if last is None or last.failure is None or not last.failure.transient:
+        return None
+    tries = [
+        e
+        for e in view.experiments
+        if (e.configuration, e.origin) == (last.configuration, last.origin)
+        and e.outcome not in _BROKEN_OFF
+    ]
+    if len(tries) > 1:
+        return None
+    full = last.origin != "search"
+    reason = f"once more: {last.failure.message}"
+    return Measure(last.configuration, last.origin, reason, last.promise, full, alone=full)
+
+
+def hopeless(over: Sequence[Experiment]) -> str | None:
+    """Return why going on is pointless, or None."""
+    failures = [e.failure for e in over[-HOPELESS:] if e.failure is not None]
+    if len(failures) < HOPELESS or len({failure.message for failure in failures}) > 1:
+        return None
+    if failures[0].kind is not FailureKind.ENVIRONMENT:
+        return None
+    return f"{HOPELESS} experiments in a row failed alike: {failures[0].message}"

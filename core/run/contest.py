@@ -1,0 +1,201 @@
+"""The best of a search against the defaults on fresh launches, in turns: whose turn it is. Pure.
+
+The defaults and every contender take turns, A-B-A-B, until each has three launches. Where the
+leader's gain is not proved by then, the leader and the defaults go on to five, then to seven. A
+contender that breaks a hard SLO, or crashes, on any of its fresh launches is out at once, and the
+next best of the search takes its place. The leader is then loaded for long before it is handed
+back.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from core.events import Confirmation, Experiment, Origin
+from core.task import DEFAULTS, Configuration, ConfirmationRules, Objective
+from core.verdict.confirmation import Candidate, confirm, counts, held, unconfirmed
+
+MOST_BLAMELESS = 2
+"""Launches of one contender that may fail for a reason of the machine before it is given up."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Whose turn it is."""
+
+    configuration: Configuration
+    origin: Origin
+    reason: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One look: who has to be launched for it, or what it shows."""
+
+    look: int
+    """Launches of each side."""
+    lacking: list[Configuration]
+    """Those that have fewer."""
+    found: Confirmation | None
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A confirmation as it stands."""
+
+    objective: Objective
+    rules: ConfirmationRules
+    contenders: int
+    """How many of the best take part at once."""
+    pool: Sequence[Experiment]
+    """What may take part, the best first."""
+    defaults: Experiment | None
+    """The baseline, where it was measured."""
+    runs: Sequence[Experiment]
+    """The fresh launches that are over, in order."""
+    soaks: Sequence[Experiment] = ()
+    resolution: float = 0.0
+    """How closely the objective can be told at all, as a share."""
+
+    def next(self, affords: Callable[[int], bool]) -> Turn | None:
+        """Return whose turn it is; None: nothing more has to, or can, be measured.
+
+        Args:
+            affords: says whether so many launches can be paid for.
+        """
+        stage = self._walk(self._live)[-1]
+        if not stage.lacking:
+            return self._soak(stage.found, affords)
+        missing = sum(stage.look - self._count(arm) for arm in stage.lacking)
+        # A look that cannot be finished is not begun.
+        return self._turn(stage) if affords(missing) else None
+
+    def outcome(self, fallback: int | None) -> Confirmation:
+        """Return what has been proved.
+
+        Args:
+            fallback: the best as the search saw it, for where nothing was measured anew.
+        """
+        found = [stage.found for stage in self._walk(self._seasoned) if stage.found is not None]
+        if self._seasoned and found:
+            return found[-1]
+        if not self._taking_part:
+            return unconfirmed(fallback, "the budget leaves no room for fresh launches")
+        rest = self._proved({})
+        if rest.status == "infeasible":
+            return rest
+        update = {"status": "unconfirmed", "reason": self._too_few(), "winner": fallback}
+        return rest.model_copy(update=update)
+
+    def _walk(self, arms: Sequence[Configuration]) -> list[Stage]:
+        """Return the looks one after another, up to the first whose launches are not all made.
+
+        At each, what later launches show does not count yet: looking whenever it suits would find
+        what is not there.
+        """
+        stages: list[Stage] = []
+        shown: dict[Configuration, int] = {}
+        for look in self.rules.repeats:
+            asked = self._with_defaults(arms)
+            shown |= dict.fromkeys(asked, look)
+            lacking = [arm for arm in asked if self._count(arm) < look]
+            found = None if lacking else self._proved(shown)
+            stages.append(Stage(look, lacking, found))
+            if found is None or found.winner is None or found.status != "indistinct":
+                break
+            arms = [self._arm(found.winner)]
+        return stages
+
+    @property
+    def entrants(self) -> list[Configuration]:
+        """Those whose turn it may be: the defaults, where they are wanted, and the best."""
+        return self._with_defaults(self._live)
+
+    @cached_property
+    def fallen(self) -> set[Configuration]:
+        """The contenders that are out."""
+        return {e.configuration for e in self.pool if self._out(e.configuration)}
+
+    def _out(self, configuration: Configuration) -> bool:
+        made = [e for e in (*self.runs, *self.soaks) if e.configuration == configuration]
+        told = [e for e in made if counts(e)]
+        return not all(held(e) for e in told) or len(made) - len(told) > MOST_BLAMELESS
+
+    @cached_property
+    def _live(self) -> list[Configuration]:
+        standing = [e.configuration for e in self.pool if e.configuration not in self.fallen]
+        return standing[: self.contenders]
+
+    def _with_defaults(self, arms: Sequence[Configuration]) -> list[Configuration]:
+        wanted = arms and self.defaults is not None and not self._out(DEFAULTS)
+        return [DEFAULTS, *arms] if wanted else list(arms)
+
+    def _fresh(self, configuration: Configuration) -> list[Experiment]:
+        return [e for e in self.runs if e.configuration == configuration and counts(e)]
+
+    def _count(self, configuration: Configuration) -> int:
+        return len(self._fresh(configuration))
+
+    def _turn(self, stage: Stage) -> Turn:
+        arm = min(stage.lacking, key=self._count)
+        again = bool(self.runs) and self.runs[-1].configuration == arm
+        between = again and self.defaults is not None and not self._out(DEFAULTS)
+        if between and arm != DEFAULTS and self._count(DEFAULTS) < self.rules.repeats[-1]:
+            arm = DEFAULTS  # so that a late contender does not run without the defaults in between
+        who = "the defaults" if arm == DEFAULTS else f"experiment {self._number(arm)}"
+        return Turn(arm, "confirmation", f"{who} anew, {self._count(arm) + 1} of {stage.look}")
+
+    @cached_property
+    def _seasoned(self) -> list[Configuration]:
+        """The contenders that stand and were measured often enough to be compared."""
+        standing = (e.configuration for e in self.pool if e.configuration not in self.fallen)
+        return [arm for arm in standing if self._count(arm) >= self.rules.repeats[0]]
+
+    @property
+    def _taking_part(self) -> list[Experiment]:
+        return [e for e in self.pool if any(r.configuration == e.configuration for r in self.runs)]
+
+    def _proved(self, shown: Mapping[Configuration, int]) -> Confirmation:
+        """Return what the first so many launches of each prove; of the fallen, all of them."""
+        candidates = []
+        for entrant in self._taking_part:
+            arm = entrant.configuration
+            if arm not in self.fallen and shown and arm not in shown:
+                continue
+            runs = self._fresh(arm)[: shown.get(arm)]
+            if arm in self.fallen:
+                soaked = [e for e in self.soaks if e.configuration == arm and counts(e)]
+                runs = [*self._fresh(arm), *soaked]
+            candidates.append(Candidate(entrant.number, arm, tuple(runs)))
+        defaults = None
+        if self.defaults is not None:
+            anew = self._fresh(DEFAULTS)[: shown.get(DEFAULTS)]
+            defaults = Candidate(self.defaults.number, DEFAULTS, tuple(anew))
+        return confirm(
+            candidates,
+            defaults,
+            objective=self.objective,
+            threshold=self.rules.minimum_gain,
+            least=self.rules.repeats[0],
+            resolution=self.resolution,
+        )
+
+    def _soak(self, found: Confirmation | None, affords: Callable[[int], bool]) -> Turn | None:
+        if found is None or found.winner is None or not self.rules.soak:
+            return None
+        arm = self._arm(found.winner)
+        made = [e for e in self.soaks if e.configuration == arm]
+        if any(map(counts, made)) or len(made) > MOST_BLAMELESS or not affords(1):
+            return None
+        return Turn(arm, "soak", f"experiment {found.winner} under load for long")
+
+    def _arm(self, number: int) -> Configuration:
+        return next(e.configuration for e in self.pool if e.number == number)
+
+    def _number(self, configuration: Configuration) -> int:
+        return next(e.number for e in self.pool if e.configuration == configuration)
+
+    def _too_few(self) -> str:
+        most = max((self._count(e.configuration) for e in self.pool), default=0)
+        least = self.rules.repeats[0]
+        return f"the budget leaves room for {most} fresh launches a side; it takes {least}"
