@@ -28,7 +28,7 @@ SECRET = "hf_asecretthatnobodymaysee"
 LONGEST_LOG = 16 << 20
 
 _COMMON = """\
-optimization: {strategy: random, seed: 3}
+optimization: {strategy: random, seed: 3, confirmation: false}
 timeouts: {warmup: 300ms, request: 3s, stop: 200ms}
 benchmark:
   traffic_scenarios: ["D(8,4)"]

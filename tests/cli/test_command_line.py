@@ -27,6 +27,7 @@ benchmark:
   max_requests_per_iteration: 12
   max_time_per_iteration: 2s
 timeouts: {{warmup: 600ms, stop: 3}}
+optimization: {{confirmation: false}}
 """
 
 LLAMA_TASK = """\
@@ -111,7 +112,7 @@ def test_nothing_feasible_is_status_1(autotuner: Shell) -> None:
         (TASK.replace("batch: [4]", "batch: []"), "nothing to tune"),
         (TASK.replace("{port}", "8000"), "lacks {port}"),
         (TASK + "slo: {ttft: {threshold: -1}}\n", "must be above 0"),
-        (TASK + "optimization: {max_iterations: many}\n", "must be a whole number"),
+        (TASK.replace("confirmation: false", "max_iterations: many"), "must be a whole number"),
         ("nonsense", "holds text"),
         ("", "holds nothing"),
         (LLAMA_TASK.format(model="/nowhere/m.gguf", flag="parallel"), "no /nowhere/m.gguf"),
@@ -210,7 +211,7 @@ def test_a_runner_that_is_killed_leaves_no_server(autotuner: Shell) -> None:
 
 def test_a_run_that_was_killed_is_resumed_to_the_same_end(autotuner: Shell) -> None:
     text = TASK.replace("batch: [4]", "batch: [1, 2, 3, 4]")
-    text += "optimization: {strategy: random, seed: 5}\n"
+    text = text.replace("confirmation: false", "confirmation: false, strategy: random, seed: 5")
     whole = json.loads(autotuner("--run", autotuner.write(text), "--yes", "--json").stdout)
 
     with autotuner.start("--run", autotuner.write(text), "--yes") as process:

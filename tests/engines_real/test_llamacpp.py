@@ -79,8 +79,14 @@ async def test_the_sample_task_tunes_a_real_server(
         conclusion = Conclusion(stored, await store.resume(stored.id))
 
     assert ending.state == "finished"
-    assert len(conclusion.experiments) == 9
-    assert len(witness.launched) == 9
+    assert conclusion.confirmation is not None
+    # Nine for the search; six more where anything looks better than the defaults.
+    assert len(conclusion.experiments) == 9 + sum(
+        len(arm.runs)
+        for arm in (*conclusion.confirmation.contenders, conclusion.confirmation.defaults)
+        if arm
+    )
+    assert len(witness.launched) == len(conclusion.experiments)
     for launched in witness.launched.values():
         assert not identity.is_alive(launched.server)
         assert not identity.is_alive(launched.guardian)
