@@ -121,7 +121,7 @@ class Conclusion:
         subject = f"Experiment {winner.number}"
         baseline, gain = self.baseline, self.gain
         if winner is baseline:
-            others = sum(e.measured for e in self.experiments) - 1
+            others = len({e.configuration for e in self.experiments if e.measured}) - 1
             if others == 0:
                 return f"Only the defaults are measured: {_value(winner)}."
             return f"Keep the defaults: none of {others} other measured configurations is better."
@@ -136,14 +136,25 @@ class Conclusion:
         if self._defaults_fall_short:
             holds = winner.verdict is not None and winner.verdict.violation == 0
             manner = "holds the SLOs, which" if holds else "comes closer to the SLOs, which"
-            return f"{subject} {manner} the defaults break: {against}."
+            return f"{subject} {manner} the defaults break: {against}.{self._proviso}"
         if self.keep_defaults:
             return (
                 f"Keep the defaults: experiment {winner.number} gains "
                 f"{figures.percentage(gain, signed=True)} ({against}), which is within the error "
                 "of measuring twice."
             )
-        return f"{subject} is {figures.percentage(gain)} better than the defaults: {against}."
+        better = f"{subject} is {figures.percentage(gain)} better than the defaults"
+        return f"{better}: {against}.{self._proviso}"
+
+    @property
+    def _proviso(self) -> str:
+        """What has to be added to a gain that fresh launches did not confirm."""
+        if self.confirmation is None or self.confirmation.status not in {
+            "unconfirmed",
+            "infeasible",
+        }:
+            return ""
+        return f" This is not confirmed: {self.confirmation.reason}."
 
     def _of_confirmed(self, winner: Experiment, gain: Gain) -> str:
         confirmation = self.confirmation

@@ -14,7 +14,7 @@ from core.report import figures
 from core.report.experience import Experience
 from core.search import Proposal, Space, choose
 from core.search.survey import Survey, searched, survey
-from core.task import Level, Task
+from core.task import Level, Task, share_out
 
 _STARTS = {"simulated": 5.0, "llamacpp": 15.0, "vllm": 90.0, "sglang": 90.0}
 _START = 60.0
@@ -51,7 +51,9 @@ class Plan:
 
     survey: Survey
     experiments: int
-    """Experiments that will be made, the baseline among them."""
+    """Most experiments that will be made, the baseline and what confirms among them."""
+    confirming: int
+    """Those that are kept for noise, drift and confirming the winner."""
     baseline: bool
     levels: int
     estimate: Estimate
@@ -60,7 +62,7 @@ class Plan:
     def headline(self) -> str:
         """The plan in a phrase: `48 configurations, about 2 h 10 min on 2 GPUs`."""
         distinct = self.survey.distinct
-        budget = self.experiments - self.baseline
+        budget = self.experiments - self.baseline - self.confirming
         if distinct is not None and distinct <= budget:
             what = _counted(distinct, "configuration")
         elif distinct is None:
@@ -85,12 +87,12 @@ def plan_of(task: Task, engine: Engine, space: Space, experience: Experience | N
         TaskError: the engine's launch template is wrong.
     """
     found = survey(searched(task.optimization, space))
-    most = task.optimization.max_iterations
-    searching = most if found.distinct is None else min(found.distinct, most)
-    experiments = searching + task.optimization.baseline
+    shares = share_out(task.optimization, found.distinct)
+    experiments = shares.launches
     return Plan(
         survey=found,
         experiments=experiments,
+        confirming=experiments - shares.searches - task.optimization.baseline,
         baseline=task.optimization.baseline,
         levels=len(task.levels()),
         estimate=_estimate(task, engine, found, experiments, experience),

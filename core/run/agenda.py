@@ -22,10 +22,10 @@ from core.events import (
     Outcome,
     RunState,
 )
-from core.run.budget import Plan, Purse, mean_cost, plan, spent
+from core.run.budget import Purse, mean_cost, spent
 from core.run.contest import Contest
 from core.search import Proposal, Space, Strategy
-from core.task import DEFAULTS, Configuration, Task
+from core.task import DEFAULTS, Configuration, Shares, Task, share_out
 from core.verdict import best, rank_key
 from core.verdict.confirmation import compare, counts, held, unconfirmed
 
@@ -159,9 +159,9 @@ class Agenda:
     _held_back: Proposal | None = None
 
     @cached_property
-    def plan(self) -> Plan:
+    def shares(self) -> Shares:
         """How the launches are shared out."""
-        return plan(self.task.optimization, self.space.combinations)
+        return share_out(self.task.optimization, self.space.combinations)
 
     def next(self, view: View) -> Step:
         """Return what to do next.
@@ -195,7 +195,7 @@ class Agenda:
     def purse(self, view: View) -> Purse:
         """Return what is left of the budget."""
         whole = spent(view.experiments, view.now)
-        return Purse(self.task.optimization, self.plan, whole, mean_cost(view.over))
+        return Purse(self.task.optimization, self.shares, whole, mean_cost(view.over))
 
     def _tell(self, view: View) -> None:
         for experiment in view.over:
@@ -240,9 +240,9 @@ class Agenda:
             return "every configuration has been tried"
         searched = [e for e in view.over if e.origin == "search"]
         under_way = sum(e.origin == "search" for e in view.under_way)
-        if len(searched) + under_way >= self.plan.searches:
+        if len(searched) + under_way >= self.shares.searches:
             return "the budget of experiments is spent"
-        if not self.purse(view).affords(1, kept=self.plan.confirmations):
+        if not self.purse(view).affords(1, kept=self.shares.confirmations):
             return "the rest of the budget is kept for confirming what was found"
         least = self.task.optimization.early_stop
         if self._trials(view) >= LEAST_TRIALS:
@@ -262,7 +262,7 @@ class Agenda:
         searched = len(view.of_origin("search"))
         begun = [e for e in view.experiments if e.origin == "repeat"]
         made = sum(e.outcome not in _BROKEN_OFF for e in begun)
-        return made < min(searched // every, self.plan.repeats)
+        return made < min(searched // every, self.shares.repeats)
 
     # The confirmation ---------------------------------------------------------------------------
 
@@ -291,8 +291,8 @@ class Agenda:
         over = [e for e in before if e.ended_at is not None]
         then = max((e.ended_at or 0.0 for e in over), default=view.now)
         whole = spent(before, then)
-        purse = Purse(self.task.optimization, self.plan, whole, mean_cost(over))
-        most = self.plan.contenders
+        purse = Purse(self.task.optimization, self.shares, whole, mean_cost(over))
+        most = self.shares.contenders
         return next((k for k in range(most, 1, -1) if purse.affords((k + 1) * repeats)), 1)
 
     def _pool(self, view: View) -> tuple[Experiment, ...]:

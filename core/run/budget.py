@@ -1,9 +1,4 @@
-"""What a run may cost, and what it has cost. Pure.
-
-Without a budget of its own, a run may make as many launches as `max_iterations` asks for, and two
-thirds as many again to confirm what they found, but at least six: three of one contender and three
-of the defaults, which is the least that proves anything.
-"""
+"""What a run may cost, and what it has cost. Pure."""
 
 import math
 from collections.abc import Iterable
@@ -11,13 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from core.events import Experiment, Outcome
-from core.task import Optimization
-
-LEAST_CONFIRMATION = 6
-"""Launches: three of one contender, three of the defaults."""
-
-SHARE_KEPT = 1 / 3
-"""Share of a budget that is kept for the confirmation."""
+from core.task import Optimization, Shares
+from core.task.shares import SHARE_KEPT
 
 
 @dataclass(frozen=True)
@@ -27,51 +17,6 @@ class Cost:
     launches: float = 0.0
     seconds: float = 0.0
     gpu_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How the launches of a run are shared out, before anything is known of what they take."""
-
-    searches: int
-    """Most configurations to search."""
-    repeats: int
-    """Repeats of the baseline in the course of the search."""
-    confirmations: int
-    """Launches kept for the confirmation; more where the search leaves some over."""
-    launches: int
-    """All of them."""
-    contenders: int
-    """How many of the best are confirmed."""
-
-
-def plan(optimization: Optimization, space_size: int | None) -> Plan:
-    """Return how the launches are shared out."""
-    searches = min(optimization.max_iterations, space_size or optimization.max_iterations)
-    first = int(optimization.baseline)
-    most = optimization.budget.experiments
-    rules = optimization.confirmation
-    kept = max(LEAST_CONFIRMATION, searches * 2 // 3) if rules.enabled else 0
-    repeats = _repeats(optimization, searches)
-    if most is not None and first + searches + repeats + kept > most:
-        kept = min(kept, max(LEAST_CONFIRMATION, math.floor(most * SHARE_KEPT)))
-        kept = kept if most >= 2 * LEAST_CONFIRMATION else 0
-        searches = min(searches, max(1, most - first - kept))
-        repeats = _repeats(optimization, searches)
-        searches = max(1, searches - repeats)
-    launches = first + searches + repeats + kept
-    return Plan(searches, repeats, kept, launches, rules.contenders or _contenders(kept))
-
-
-def _repeats(optimization: Optimization, searches: int) -> int:
-    if not (optimization.baseline and optimization.baseline_every):
-        return 0
-    return max(0, searches - 1) // optimization.baseline_every
-
-
-def _contenders(kept: int) -> int:
-    """Return how many contenders three repeats a side leave room for; five when that is cheap."""
-    return 5 if kept >= 36 else max(1, min(3, kept // 3 - 1))
 
 
 def spent(experiments: Iterable[Experiment], now: float) -> Cost:
@@ -111,7 +56,7 @@ class Purse:
     """What is left of a budget."""
 
     optimization: Optimization
-    plan: Plan
+    shares: Shares
     spent: Cost
     each: Cost
     """What one launch costs on average."""
@@ -121,7 +66,7 @@ class Purse:
 
         Of time and GPU-hours, no more than a third of all is kept back.
         """
-        if self.spent.launches + launches + kept > self.plan.launches:
+        if self.spent.launches + launches + kept > self.shares.launches:
             return False
         budget = self.optimization.budget
         return all(
@@ -137,7 +82,7 @@ class Purse:
     def left(self) -> float:
         """The share of the budget that is left."""
         budget = self.optimization.budget
-        used = [self.spent.launches / max(1, self.plan.launches)]
+        used = [self.spent.launches / max(1, self.shares.launches)]
         used += [self.spent.seconds / budget.time] if budget.time else []
         if budget.gpu_hours:
             used.append(self.spent.gpu_seconds / (3600 * budget.gpu_hours))

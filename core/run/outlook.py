@@ -1,5 +1,6 @@
 """How much is still to come, how long that takes, and what that is reckoned from. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -16,7 +17,7 @@ from core.run.agenda import (
     Wait,
 )
 from core.task import DEFAULTS, Configuration
-from core.verdict.comparison import drift, pooled_noise
+from core.verdict.comparison import detectable, drift, pooled_noise
 from core.verdict.confirmation import objective_of
 
 
@@ -38,11 +39,11 @@ def outlook(agenda: Agenda, view: View, width: int = 1) -> Outlook:
     Args:
         width: experiments that the search makes side by side.
     """
-    plan, searched = agenda.plan, len(view.of_origin("search"))
+    shares, searched = agenda.shares, len(view.of_origin("search"))
     spent = agenda.purse(view).spent
-    remaining = max(0, plan.launches - int(spent.launches))
-    searches = max(0, plan.searches - searched) if view.search_ended is None else 0
-    repeats = max(0, plan.repeats - len(view.of_origin("repeat"))) if searches else 0
+    remaining = max(0, shares.launches - int(spent.launches))
+    searches = max(0, shares.searches - searched) if view.search_ended is None else 0
+    repeats = max(0, shares.repeats - len(view.of_origin("repeat"))) if searches else 0
     if view.confirmation is not None:
         return Outlook(remaining, 0.0, "only what the winner's flags bring is left")
     timed = [e for e in view.over if e.ended_at is not None]
@@ -100,6 +101,29 @@ def _usual(view: View, configuration: Configuration, otherwise: float) -> float:
 
 def _seconds(experiment: Experiment) -> float:
     return (experiment.ended_at or experiment.began_at) - experiment.began_at
+
+
+def power_in_words(
+    known: float | None, usual: float, contenders: int, repeats: Sequence[int]
+) -> str:
+    """Return what a confirmation can tell: at which noise, how large a gain, how often.
+
+    Args:
+        known: noise of one measurement, as a share; None: nothing was measured twice.
+        usual: what is taken then.
+        contenders: how many are compared with the defaults.
+        repeats: launches of each side at each look.
+    """
+    noise = usual if known is None else known
+    source = "taken to vary" if known is None else "varies"
+    first = detectable(noise, contenders=contenders, looks=repeats[:1])
+    text = (
+        f"one measurement {source} by {noise:.1%}: {repeats[0]} fresh launches a side find a gain"
+        f" of {first:.1%} three times in four"
+    )
+    if len(repeats) == 1:
+        return text
+    return f"{text}, {repeats[-1]} one of {detectable(noise, contenders=1, looks=repeats):.1%}"
 
 
 def what_next(step: Step) -> str:

@@ -43,11 +43,13 @@ from core.run.description import describe
 from core.run.experiment import ExperimentRun, Order, Workbench
 from core.run.facts import facts_of
 from core.run.hosting import hosting_of
+from core.run.importance import ranking_by_model
 from core.run.journal import Journal, Listener
-from core.run.outlook import noise_and_drift, outlook, what_next
+from core.run.outlook import noise_and_drift, outlook, power_in_words, what_next
 from core.search import choose
 from core.search.of_task import space_of
 from core.store import Store, StoredTask, experiment_log
+from core.task import DEFAULTS
 from core.verdict.pruning import Pruning, pruning
 
 _USUAL_NOISE = 0.03
@@ -75,7 +77,7 @@ class Runner:
         self._listeners = listeners
         space = space_of(self._task, engine, *facts_of(self._task, engine))
         strategy = choose(self._task.optimization, space, self._task.slo)
-        self._agenda = Agenda(self._task, space, strategy)
+        self._agenda = Agenda(self._task, space, strategy, ranking_by_model(space, self._task))
 
     async def run(self) -> RunEnded:
         """Run the task to its end and return how it ended.
@@ -135,6 +137,7 @@ class Runner:
                         return self._ended(state, reason)
                     case EndSearch(reason=reason):
                         self._journal.say(SearchEnded(at=time.time(), reason=reason))
+                        self._note_power()
                     case Conclude(confirmation=confirmation):
                         self._journal.say(
                             WinnerConfirmed(at=time.time(), confirmation=confirmation)
@@ -248,6 +251,15 @@ class Runner:
     def _view(self) -> View:
         return View.of(self._journal.state, time.time())
 
+    def _note_power(self) -> None:
+        """Say what the confirmation will be able to tell, before anything is spent on it."""
+        view, rules = self._view, self._task.optimization.confirmation
+        contenders = sum(arm != DEFAULTS for arm in self._agenda.entrants(view))
+        if not (rules.enabled and self._task.optimization.baseline and contenders):
+            return
+        known, _ = noise_and_drift(view)
+        self._note(power_in_words(known, _USUAL_NOISE, contenders, rules.repeats))
+
     def _note(self, text: str) -> None:
         self._journal.say(Notice(at=time.time(), text=text))
 
@@ -276,7 +288,7 @@ class Runner:
             simulated=self._engine.simulated,
             levels=self._task.levels(),
             space_size=self._agenda.space.combinations,
-            planned=self._agenda.plan.launches,
+            planned=self._agenda.shares.launches,
             runner=identity.myself(),
             resumed=bool(self._journal.state.experiments),
         )

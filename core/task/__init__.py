@@ -23,6 +23,7 @@ from core.task.expectation import Expectation
 from core.task.frozen import Frozen, Section
 from core.task.preset import Merged, Preset, merge
 from core.task.reading import Reading, parse_task, read_preset, read_task
+from core.task.shares import Shares, share_out
 from core.task.slo import STATISTICS, Slo, SloTarget, Statistic
 from core.task.source import FieldPath, Source, dotted, read_text
 from core.task.space import (
@@ -82,6 +83,7 @@ __all__ = [
     "Scenario",
     "Section",
     "SharedPrefix",
+    "Shares",
     "Slo",
     "SloTarget",
     "Source",
@@ -98,5 +100,6 @@ __all__ = [
     "read_preset",
     "read_task",
     "read_text",
+    "share_out",
     "spell",
 ]

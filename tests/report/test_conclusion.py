@@ -192,4 +192,6 @@ def test_a_winner_that_fresh_launches_cannot_tell_from_the_defaults_is_none() ->
 def test_what_was_not_confirmed_is_no_confirmed_gain() -> None:
     run = confirmed("unconfirmed", low=0.07, high=0.13)
     assert run.confirmed is None
+    assert run.headline.startswith("Experiment 1 is 25.0 % better than the defaults")
+    assert "This is not confirmed" in run.headline
     assert run.gain == pytest.approx(0.25)

@@ -49,14 +49,14 @@ def space(values: int, *, forbidden: int = 0, same: int = 1) -> Space:
 def test_a_space_that_fits_the_budget_is_counted_whole() -> None:
     plan = planned()
     assert plan.survey.combinations == plan.survey.distinct == 8
-    assert plan.experiments == 9
+    assert (plan.experiments, plan.confirming) == (15, 6)
     assert plan.headline.startswith("8 configurations, about ")
     assert plan.headline.endswith(" on 2 GPUs")
 
 
 def test_a_budget_below_the_space_is_said() -> None:
     plan = planned(TASK + "optimization: {max_iterations: 3, baseline: false}")
-    assert plan.experiments == 3
+    assert (plan.experiments, plan.confirming) == (9, 6)
     assert plan.headline.startswith("3 of 8 configurations, about ")
 
 
@@ -66,7 +66,7 @@ def test_an_uncountable_space_is_as_large_as_the_budget() -> None:
     plan = planned(text + "optimization: {max_iterations: 7}")
     assert plan.survey.combinations is None
     assert plan.survey.distinct is None
-    assert plan.experiments == 8
+    assert plan.experiments == 14
 
 
 def test_a_grid_thins_out_what_a_range_has() -> None:
@@ -108,7 +108,7 @@ def test_the_estimate_adds_up_what_earlier_runs_took() -> None:
     experience = Experience(10.0, 20.0, 2.0, 30, "simulated", "llama-3.1-8b")
     estimate = planned(experience=experience).estimate
     assert estimate.experiment == 10 + 2 * 20 + 2
-    assert estimate.total == 9 * estimate.experiment
+    assert estimate.total == 15 * estimate.experiment
     assert estimate.gpus == 2
     assert estimate.gpu_seconds == pytest.approx(estimate.total * 1.5)
     assert "30 earlier experiments of simulated with llama-3.1-8b" in estimate.basis

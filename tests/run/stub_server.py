@@ -22,6 +22,7 @@ parser.add_argument("--fail", default="")
 parser.add_argument("--after", type=int, default=20, help="requests before it fails under load")
 parser.add_argument("--stop-seconds", type=float, default=0.0)
 parser.add_argument("--note", default="")
+parser.add_argument("--first-token", type=float, default=0.02, help="seconds to the first token")
 options = parser.parse_args()
 
 served = 0
@@ -66,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
-        time.sleep(0.02)
+        time.sleep(options.first_token)
         for _ in range(tokens):
             time.sleep(0.02 / options.batch)
             self.event({"choices": [{"index": 0, "text": " x"}]})
