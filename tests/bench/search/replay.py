@@ -74,6 +74,8 @@ class Arena:
     def slo(self) -> Slo:
         """The SLOs, thresholds rounded to three digits as a person writes them."""
         worst = {metric: self._worst(metric) for metric in self.problem.slos}
+        if not worst:
+            return Slo()
         strict, loose = 0.0, 1.0
         while loose - strict > 0.5 / len(self.table.configurations):
             share = (strict + loose) / 2

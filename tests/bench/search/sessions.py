@@ -8,6 +8,8 @@ import numpy as np
 from core.events import Outcome
 from core.search import Strategy, choose
 from core.task import Optimization
+from tests.bench.search.default_tpe import DefaultTpe
+from tests.bench.search.early_end import EarlyEnd
 from tests.bench.search.replay import Arena
 
 BUDGET = 50
@@ -51,7 +53,19 @@ class Session:
 
 
 def play(arena: Arena, name: str, seed: int, budget: int = BUDGET) -> Session:
-    """Search a problem with the strategy of that name."""
+    """Search a problem with the strategy of that name; `NAME+stop` ends hopeless experiments early.
+
+    `default-tpe` is optuna's as it comes.
+    """
+    plain, _, stop = name.partition("+")
+    strategy = strategy_for(arena, plain, seed, budget)
+    return _play(arena, name, strategy, seed, budget, EarlyEnd(arena) if stop else None)
+
+
+def strategy_for(arena: Arena, name: str, seed: int, budget: int) -> Strategy:
+    """Return the strategy of that name for a problem."""
+    if name == "default-tpe":
+        return DefaultTpe(arena.space, seed)
     optimization = Optimization.model_validate(
         {
             "strategy": name,
@@ -60,21 +74,24 @@ def play(arena: Arena, name: str, seed: int, budget: int = BUDGET) -> Session:
             "max_iterations": budget - 1,
         }
     )
-    strategy = choose(optimization, arena.space, arena.slo)
-    return play_with(arena, name, strategy, seed, budget)
+    return choose(optimization, arena.space, arena.slo)
 
 
-def play_with(arena: Arena, name: str, strategy: Strategy, seed: int, budget: int) -> Session:
-    """Search a problem with a strategy."""
+def _play(
+    arena: Arena, name: str, strategy: Strategy, seed: int, budget: int, end: EarlyEnd | None
+) -> Session:
     rng = np.random.default_rng((seed, 77))
     experiment, cost = arena.baseline(rng)
-    regrets, spent = [], []
+    regrets: list[float] = []
+    spent: list[float] = []
     best, gpu_seconds, asking = NOTHING, 0.0, 0.0
     outcomes: dict[str, Outcome | None] = {}
     failed = infeasible = repeated = repeated_failures = 0
     for number in range(1, budget + 1):
         gpu_seconds += cost.gpu_seconds
-        best = min(best, float(arena.regret[arena.row(experiment.configuration)]))
+        # What ended early was infeasible or hopeless, whatever it truly is.
+        if experiment.outcome is not Outcome.PRUNED:
+            best = min(best, float(arena.regret[arena.row(experiment.configuration)]))
         regrets.append(best)
         spent.append(gpu_seconds)
         failed += experiment.outcome is Outcome.FAILED
@@ -84,23 +101,25 @@ def play_with(arena: Arena, name: str, strategy: Strategy, seed: int, budget: in
             repeated += 1
             repeated_failures += outcomes[key] is Outcome.FAILED
         outcomes[key] = experiment.outcome
+        if end is not None:
+            end.tell(experiment)
         began = time.process_time()
         strategy.tell(experiment)
         proposal = strategy.ask() if number < budget else None
         asking += time.process_time() - began
         if proposal is None:
             break
-        experiment, cost = arena.run(number, proposal.configuration, rng)
+        experiment, cost = arena.run(
+            number, proposal.configuration, rng, stop=end or (lambda _: None)
+        )
     # A space that is exhausted stays where it is.
     missing = budget - len(regrets)
-    regrets += [best] * missing
-    spent += [gpu_seconds] * missing
     return Session(
         problem=arena.problem.name,
         strategy=name,
         seed=seed,
-        regret=tuple(regrets),
-        gpu_seconds=tuple(spent),
+        regret=(*regrets, *[best] * missing),
+        gpu_seconds=(*spent, *[gpu_seconds] * missing),
         failed=failed,
         infeasible=infeasible,
         repeated=repeated,

@@ -72,14 +72,15 @@ def space_of(problem: Problem) -> Space:
 def table_of(problem: Problem) -> Table:
     """Return the table of a problem, from the disk where it is there."""
     configurations = (*space_of(problem).grid(spread=99), DEFAULTS)
-    path = _folder() / f"{problem.name}-{_fingerprint(problem, configurations)}.npz"
+    path = cache_folder() / f"{problem.name}-{_fingerprint(problem, configurations)}.npz"
     if not path.exists():
         _build(problem, configurations, path)
     with np.load(path) as kept:
         return Table(configurations, kept["measured"], kept["start"], kept["gpus"], kept["figures"])
 
 
-def _folder() -> Path:
+def cache_folder() -> Path:
+    """Return where tables and sessions are kept."""
     base = os.environ.get("AUTOTUNER_BENCH_CACHE")
     folder = Path(base) if base else Path(tempfile.gettempdir()) / "autotuner-bench-search"
     folder.mkdir(parents=True, exist_ok=True)
