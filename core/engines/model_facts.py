@@ -1,7 +1,7 @@
 """What a model is, as far as its own files say: sizes, heads, types, quantisation. Pure.
 
-`core.engines.model_files` reads it from a folder or a GGUF file. What the files do not say is None;
-nothing is guessed from a name.
+`core.engines.model_reading` reads it from a folder or a GGUF file. What the files do not say is
+None; nothing is guessed from a name.
 """
 
 from typing import Literal
@@ -37,6 +37,9 @@ class ModelFacts(Frozen):
     """Type of the weights that are not quantised: `bfloat16`."""
     quantization: str | None = None
     """How the weights are quantised, in the model's own words: `awq`, `fp8`, `Q4_K_M`."""
+
+    missing_files: tuple[str, ...] = ()
+    """Files that the model's own index names and that are not there."""
 
     def kv_bytes_per_token(self, element: float = 2.0, shards: int = 1) -> float | None:
         """Return the bytes of keys and values that a token leaves on one of `shards` GPUs.

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from core.engines import metric_names
+from core.engines import metric_names, recommended, sglang_rules
 from core.engines.catalogue import Catalogue
-from core.engines.engine import Command, Engine, RequestShape
+from core.engines.engine import Command, Engine, GpuFacts, RequestShape
 from core.engines.in_force import InForce, plain_arguments
+from core.engines.memory_estimate import MemoryEstimate
+from core.engines.model_facts import ModelFacts
 from core.engines.python_program import interpreter
 from core.engines.sglang_signs import SGLANG_SIGNS
 from core.engines.sizes import number
-from core.task import Configuration, Task
+from core.task import Configuration, FlagValue, ParameterSpace, Task
 
 
 class Sglang(Engine):
@@ -53,6 +55,24 @@ class Sglang(Engine):
         page = next((page for page in pages.values() if isinstance(page, Mapping)), {})
         version = page.get("version")
         return InForce(version=str(version) if version else None, arguments=plain_arguments(page))
+
+    def memory(
+        self, task: Task, configuration: Configuration, facts: ModelFacts, gpus: GpuFacts
+    ) -> MemoryEstimate | None:
+        """Return what the configuration needs of each GPU's memory at the least."""
+        return sglang_rules.memory(self.flags(task, configuration), facts, gpus)
+
+    def conflict(
+        self, flags: Mapping[str, FlagValue], facts: ModelFacts | None, gpus: GpuFacts | None
+    ) -> str | None:
+        """Return which flags do not go together, or with the model or the GPUs."""
+        return sglang_rules.conflict(flags, facts, gpus)
+
+    def recommended_space(
+        self, facts: ModelFacts | None, gpus: GpuFacts | None
+    ) -> dict[str, ParameterSpace]:
+        """Return the flags that matter most, with values that suit the model and the GPUs."""
+        return recommended.sglang(facts, gpus)
 
     def gpus_needed(self, task: Task, configuration: Configuration) -> int:
         """Return tp · pp · dp, of which dp counts whole replicas; 0 on the CPU.

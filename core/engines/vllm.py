@@ -5,14 +5,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from core.engines import metric_names
+from core.engines import metric_names, recommended, vllm_rules
 from core.engines.catalogue import Catalogue
-from core.engines.engine import Command, Engine, RequestShape
+from core.engines.engine import Command, Engine, GpuFacts, RequestShape
 from core.engines.in_force import InForce, merged_sections
+from core.engines.memory_estimate import MemoryEstimate
+from core.engines.model_facts import ModelFacts
 from core.engines.python_program import find_program
 from core.engines.sizes import number
 from core.engines.vllm_signs import VLLM_SIGNS
-from core.task import Configuration, Task
+from core.task import Configuration, FlagValue, ParameterSpace, Task
 
 _ENVIRONMENT = {
     # Development endpoints: without them the prefix cache could not be emptied between levels, and
@@ -83,6 +85,24 @@ class Vllm(Engine):
             if isinstance(value, bool | int | float | str):
                 arguments[flag] = value
         return InForce(version=str(version) if version else None, arguments=arguments)
+
+    def memory(
+        self, task: Task, configuration: Configuration, facts: ModelFacts, gpus: GpuFacts
+    ) -> MemoryEstimate | None:
+        """Return what the configuration needs of each GPU's memory at the least."""
+        return vllm_rules.memory(self.flags(task, configuration), facts, gpus)
+
+    def conflict(
+        self, flags: Mapping[str, FlagValue], facts: ModelFacts | None, gpus: GpuFacts | None
+    ) -> str | None:
+        """Return which flags do not go together, or with the model or the GPUs."""
+        return vllm_rules.conflict(flags, facts, gpus)
+
+    def recommended_space(
+        self, facts: ModelFacts | None, gpus: GpuFacts | None
+    ) -> dict[str, ParameterSpace]:
+        """Return the flags that matter most, with values that suit the model and the GPUs."""
+        return recommended.vllm(facts, gpus)
 
     def gpus_needed(self, task: Task, configuration: Configuration) -> int:
         """Return tp · pp · dp · cp, the ranks that vLLM starts."""

@@ -16,7 +16,7 @@ def space_of(
     Args:
         task: what is asked for.
         engine: its engine.
-        facts: the model; None where nothing is known of it.
+        facts: the model; None: what its own files say, if they are here.
         gpus: what a server may get; None where that is not known.
     """
     # As in a container: there, no program of this machine has to be looked for each time.
@@ -25,7 +25,9 @@ def space_of(
     def command_line(configuration: Configuration) -> str:
         return "\0".join(engine.command(spelled, configuration, port=0).argv)
 
+    known = facts or engine.facts(task)
+
     def allowed(configuration: Configuration) -> str | None:
-        return engine.refuse(task, configuration, facts, gpus)
+        return engine.refuse(task, configuration, known, gpus)
 
     return Space.of(task.parameters, command_line, allowed=allowed)

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from core.engines import metric_names
+from core.engines import metric_names, recommended, sglang_rules
 from core.engines.catalogue import Catalogue
-from core.engines.engine import Command, Engine, RequestShape
+from core.engines.engine import Command, Engine, GpuFacts, RequestShape
 from core.engines.in_force import InForce, plain_arguments
+from core.engines.model_facts import ModelFacts
 from core.engines.signs import COMMON_SIGNS, Sign
-from core.engines.simulated.machines import MODELS
+from core.engines.simulated.machines import GPUS, MODELS
+from core.engines.sizes import number
 from core.errors import TaskError
 from core.events import FailureKind
-from core.task import Configuration, Task
+from core.task import Configuration, FlagValue, ParameterSpace, Task
 
 
 class Simulated(Engine):
@@ -103,6 +105,32 @@ class Simulated(Engine):
         page = next((page for page in pages.values() if isinstance(page, Mapping)), {})
         return InForce(version=self.catalogue.version, arguments=plain_arguments(page))
 
+    def facts(self, task: Task) -> ModelFacts | None:
+        """Return the shape of the model that is played."""
+        return facts_of(task.model.id_or_path)
+
+    def conflict(
+        self,
+        flags: Mapping[str, FlagValue],
+        facts: ModelFacts | None,
+        gpus: GpuFacts | None,  # noqa: ARG002
+    ) -> str | None:
+        """Return which flags do not go together, by SGLang's rules, on the GPUs that are played."""
+        board = GPUS.get(str(flags.get("gpu") or "H100-80GB"))
+        played = None
+        if board is not None:
+            count = number(flags, "gpu-count", 8)
+            played = GpuFacts(count=count, memory=int(board.memory))
+            if flags.get("attention-backend") == "fa3" and not board.hopper:
+                return f"attention-backend fa3 does not run on a {board.name}"
+        return sglang_rules.conflict(flags, facts, played)
+
+    def recommended_space(
+        self, facts: ModelFacts | None, gpus: GpuFacts | None
+    ) -> dict[str, ParameterSpace]:
+        """Return the flags that matter most, with values that suit the model and the GPUs."""
+        return recommended.simulated(facts, gpus)
+
     def gpus_needed(self, task: Task, configuration: Configuration) -> int:
         """Return tp-size × dp-size; 1 for a value that is no number."""
         flags = self.flags(task, configuration)
@@ -113,3 +141,24 @@ class Simulated(Engine):
             except ValueError:
                 continue
         return needed
+
+
+def facts_of(name: str) -> ModelFacts | None:
+    """Return the published shape of a model that can be played; None for any other."""
+    model = MODELS.get(name)
+    if model is None:
+        return None
+    return ModelFacts(
+        format="simulated",
+        parameters=int(model.parameters),
+        weight_bytes=int(model.parameters * 2),
+        layers=model.layers,
+        hidden=model.hidden,
+        heads=model.heads,
+        kv_heads=model.kv_heads,
+        head_size=model.head_size,
+        vocabulary=model.vocabulary,
+        experts=model.experts if model.experts > 1 else 0,
+        context=model.context,
+        dtype="bfloat16",
+    )
