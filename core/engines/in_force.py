@@ -68,7 +68,13 @@ def _same(asked: FlagValue, has: FlagValue) -> bool:
     left, right = size(asked), size(has)
     if left is not None and right is not None:
         return abs(_number(asked, left) - _number(has, right)) < 1e-9 * max(1.0, abs(right))
-    return str(asked).lower() == str(has).lower()
+    return _plain(asked) == _plain(has)
+
+
+def _plain(value: FlagValue) -> str:
+    """Return text in one spelling: `half` and `torch.float16` are the same type."""
+    text = str(value).lower().removeprefix("torch.")
+    return {"half": "float16", "float": "float32", "bf16": "bfloat16"}.get(text, text)
 
 
 def _number(value: FlagValue, read: int) -> float:
