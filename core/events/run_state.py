@@ -38,6 +38,9 @@ class RunState:
         """The machine at each start of the run that told it, the latest last."""
         self.search: SearchAdvanced | None = None
         self.progress: LevelProgress | None = None
+        """The newest."""
+        self.side_by_side: dict[int, LevelProgress] = {}
+        """The newest of each experiment that is being measured, by number."""
         self.experiments: dict[int, Experiment] = {}
         self.search_ended: str | None = None
         """Why nothing more is searched; None while it goes on."""
@@ -66,13 +69,14 @@ class RunState:
                 self.hosts = (*self.hosts, event.host)
                 return None
             case RunEnded():
-                self.ended, self.progress = event, None
+                self.ended, self.progress, self.side_by_side = event, None, {}
                 return None
             case SearchAdvanced():
                 self.search = event
                 return None
             case LevelProgress():
                 self.progress = event
+                self.side_by_side = {**self.side_by_side, event.experiment: event}
                 return None
             case SearchEnded():
                 self.search_ended = event.reason
@@ -124,6 +128,9 @@ class RunState:
                     }
                 )
         self.experiments[changed.number] = changed
+        if changed.outcome is not None and changed.number in self.side_by_side:
+            others = {n: p for n, p in self.side_by_side.items() if n != changed.number}
+            self.side_by_side = others
         return changed
 
     def _known(self, number: int) -> Experiment:

@@ -77,16 +77,17 @@ class PlainProgress(Progress):
 
     def __init__(self, stream: TextIO, so_far: RunState | None = None) -> None:
         super().__init__(stream, so_far)
-        self._told: LevelProgress | None = None
-        """The progress that was told last."""
+        self._told: dict[int, LevelProgress] = {}
+        """The progress that was told last, by experiment."""
 
     def show(self, event: Event) -> None:
         """Take in the next event and write its line."""
         self.state.apply(event)
         if isinstance(event, LevelProgress):
-            if self._told is not None and not _due(event, self._told):
+            told = self._told.get(event.experiment)
+            if told is not None and not _due(event, told):
                 return
-            self._told = event
+            self._told[event.experiment] = event
         line = narrate(event, self.state)
         if line is not None:
             moment = time.strftime("%H:%M:%S", time.localtime(event.at))
@@ -95,11 +96,7 @@ class PlainProgress(Progress):
 
 
 def _due(event: LevelProgress, told: LevelProgress) -> bool:
-    elsewhere = (event.experiment, event.index, event.phase) != (
-        told.experiment,
-        told.index,
-        told.phase,
-    )
+    elsewhere = (event.index, event.phase) != (told.index, told.phase)
     return elsewhere or event.at - told.at >= PLAIN_PROGRESS_SECONDS
 
 
@@ -107,9 +104,8 @@ def _due(event: LevelProgress, told: LevelProgress) -> bool:
 class _Scene:
     """What goes on below the results. Rich draws it in a thread of its own, hence immutable."""
 
-    current: Experiment | None = None
-    progress: LevelProgress | None = None
-    level: str = ""
+    under_way: tuple[tuple[Experiment, LevelProgress | None, str], ...] = ()
+    """Each with how its load level is doing, and which that is."""
     standing: str = ""
 
 
@@ -137,12 +133,16 @@ class LiveProgress(Progress):
 
     def show(self, event: Event) -> None:
         """Take in the next event; results and notices stay on the screen."""
-        changed = self.state.apply(event)
-        under_way, search = self.state.progress, self.state.search
+        self.state.apply(event)
+        search, seen = self.state.search, self.state.side_by_side
+        open_ones = [e for e in self.state.experiments.values() if e.phase is not Phase.DONE]
         self._scene = _Scene(
-            current=changed or self._scene.current,
-            progress=under_way,
-            level=level(under_way.index, self.state) if under_way else "",
+            under_way=tuple(
+                (e, seen.get(e.number), level(seen[e.number].index, self.state))
+                if e.number in seen
+                else (e, None, "")
+                for e in open_ones
+            ),
             standing=f"{standing(self.state)}; {ahead(search)}" if search else "",
         )
         if isinstance(event, RunBegan | ExperimentJudged | Notice | RunEnded):
@@ -152,16 +152,17 @@ class LiveProgress(Progress):
     def _draw(self) -> RenderableType:
         scene = self._scene
         lines: list[RenderableType] = []
-        if scene.current is not None and scene.current.phase is not Phase.DONE:
-            lines.append(self._line(_activity(scene.current)))
-            lines += self._bar(scene, scene.current)
+        for experiment, event, place in scene.under_way:
+            lines.append(self._line(_activity(experiment)))
+            lines += self._bar(experiment, event, place)
         if scene.standing:
             lines.append(self._line(scene.standing))
         return Group(*lines)
 
-    def _bar(self, scene: _Scene, current: Experiment) -> list[RenderableType]:
-        event = scene.progress
-        if event is None or (event.experiment, event.phase) != (current.number, current.phase):
+    def _bar(
+        self, experiment: Experiment, event: LevelProgress | None, place: str
+    ) -> list[RenderableType]:
+        if event is None or event.phase != experiment.phase:
             return []
         row = Table.grid(padding=(0, 1))
         row.add_row(
@@ -169,7 +170,7 @@ class LiveProgress(Progress):
             ProgressBar(total=max(event.planned, 1), completed=event.done, width=20),
             self._line(progress(event)),
         )
-        return [self._line(f"  {scene.level}"), row]
+        return [self._line(f"  {place}"), row]
 
     def _line(self, text: str) -> Text:
         # Rich's ellipsis is a character that not every terminal has.

@@ -58,12 +58,20 @@ class View:
     """Flags that are measured."""
     now: float
     """Unix time."""
+    waiting: int = 0
+    """What was said to be searched next and has not been begun yet."""
 
     @classmethod
-    def of(cls, state: RunState, now: float) -> "View":
+    def of(cls, state: RunState, now: float, waiting: int = 0) -> "View":
         """Return the run as it stands."""
         experiments = tuple(state.experiments[number] for number in sorted(state.experiments))
-        return cls(experiments, state.search_ended, state.confirmation, tuple(state.effects), now)
+        ended, proved, effects = state.search_ended, state.confirmation, tuple(state.effects)
+        return cls(experiments, ended, proved, effects, now, waiting)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way or about to be."""
+        return bool(self.under_way or self.waiting)
 
     @cached_property
     def over(self) -> tuple[Experiment, ...]:
@@ -98,8 +106,6 @@ class Measure:
     promise: float | None = None
     full: bool = True
     """Whether it has to be measured to its end, however bad it is."""
-    alone: bool = True
-    """Whether nothing else may be under way meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -166,13 +172,14 @@ class Agenda:
     def next(self, view: View) -> Step:
         """Return what to do next.
 
-        Call it again after each step with that step in the view; what it returned is begun at once.
+        Call it again after each step with that step in the view. What is to be searched may wait
+        to be begun, as long as the view counts it; anything else is begun at once.
         """
         self._tell(view)
         if view.search_ended is None:
             return self._search(view)
-        if view.under_way:
-            return Wait()
+        if view.busy:
+            return Wait()  # what confirms goes alone
         if cause := hopeless(view.over):
             return Stop("failed", cause)
         if view.confirmation is None:
@@ -215,14 +222,14 @@ class Agenda:
         if again := _once_more(view):
             return again
         if cause := hopeless(view.over):
-            return Wait() if view.under_way else Stop("failed", cause)
+            return Wait() if view.busy else Stop("failed", cause)
         if self._repeat_is_due(view):
-            return Measure(DEFAULTS, "repeat", "noise and drift", alone=False)
+            return Measure(DEFAULTS, "repeat", "noise and drift")
         if self._held_back is None:
             self._held_back = self.strategy.ask()
         proposal = self._held_back
         if cause := self._enough(view, proposal):
-            return Wait() if view.under_way else EndSearch(cause)
+            return Wait() if view.busy else EndSearch(cause)
         assert proposal is not None
         self._held_back = None
         return Measure(
@@ -231,7 +238,6 @@ class Agenda:
             proposal.reason,
             promise=proposal.promise,
             full=False,
-            alone=False,
         )
 
     def _enough(self, view: View, proposal: Proposal | None) -> str | None:
@@ -240,9 +246,10 @@ class Agenda:
             return "every configuration has been tried"
         searched = [e for e in view.over if e.origin == "search"]
         under_way = sum(e.origin == "search" for e in view.under_way)
+        under_way += view.waiting
         if len(searched) + under_way >= self.shares.searches:
             return "the budget of experiments is spent"
-        if not self.purse(view).affords(1, kept=self.shares.confirmations):
+        if not self.purse(view).affords(1 + view.waiting, kept=self.shares.confirmations):
             return "the rest of the budget is kept for confirming what was found"
         least = self.task.optimization.early_stop
         if self._trials(view) >= LEAST_TRIALS:
@@ -257,7 +264,7 @@ class Agenda:
 
     def _repeat_is_due(self, view: View) -> bool:
         every = self.task.optimization.baseline_every
-        if not every or not any(e.measured for e in view.of_origin("baseline")):
+        if not every or view.waiting or not any(e.measured for e in view.of_origin("baseline")):
             return False
         searched = len(view.of_origin("search"))
         begun = [e for e in view.experiments if e.origin == "repeat"]
@@ -408,21 +415,22 @@ def _transient(experiment: Experiment) -> bool:
 
 
 def _once_more(view: View) -> Measure | None:
-    """Return the last experiment again, if it failed in a way that may well not come again."""
-    last = view.over[-1] if view.over else None
-    if last is None or last.failure is None or not last.failure.transient:
+    """Return an experiment again that failed in a way that may well not come again."""
+    if view.waiting:
         return None
-    tries = [
-        e
-        for e in view.experiments
-        if (e.configuration, e.origin) == (last.configuration, last.origin)
-        and e.outcome not in _BROKEN_OFF
-    ]
-    if len(tries) > 1:
-        return None
-    full = last.origin != "search"
-    reason = f"once more: {last.failure.message}"
-    return Measure(last.configuration, last.origin, reason, last.promise, full, alone=full)
+    for failed in view.over:
+        if failed.failure is None or not failed.failure.transient:
+            continue
+        tries = sum(
+            (e.configuration, e.origin) == (failed.configuration, failed.origin)
+            and e.outcome not in _BROKEN_OFF
+            for e in view.experiments
+        )
+        if tries == 1:
+            full = failed.origin != "search"
+            reason = f"once more: {failed.failure.message}"
+            return Measure(failed.configuration, failed.origin, reason, failed.promise, full)
+    return None
 
 
 def hopeless(over: Sequence[Experiment]) -> str | None:

@@ -48,6 +48,14 @@ class Allocation:
         self._rules = rules
         self._patience = patience
         self._quarantined: dict[str, str] = {}
+        self._in_use: set[str] = set()
+        """UUIDs of those that experiments of this run have."""
+        self._choosing = asyncio.Lock()
+
+    def free(self) -> int:
+        """Return how many of the GPUs that may be had no experiment of this run has."""
+        usable = self._allowed(candidates(self.gpus))
+        return sum(c.gpu.uuid not in {*self._in_use, *self._quarantined} for c in usable)
 
     def quarantine(self, uuid: str, reason: str) -> None:
         """Never choose this GPU again."""
@@ -70,6 +78,7 @@ class Allocation:
             yield chosen
         finally:
             uuids = [gpu.uuid for gpu in chosen]
+            self._in_use -= set(uuids)
             await self._store.release_leases(uuids, identity.myself())
 
     async def _take(self, count: int, say: Callable[[str], None]) -> tuple[Gpu, ...]:
@@ -80,9 +89,11 @@ class Allocation:
                 return ()
             if len(seen) < count:
                 raise HostError(f"{count} GPUs are needed, and there are {len(seen)} to be had")
-            choice = await asyncio.to_thread(self._choose, seen, count, await self._held())
-            if choice.gpus and await self._lease(choice):
-                return choice.gpus
+            async with self._choosing:
+                choice = await asyncio.to_thread(self._choose, seen, count, await self._held())
+                if choice.gpus and await self._lease(choice):
+                    self._in_use |= {gpu.uuid for gpu in choice.gpus}
+                    return choice.gpus
             reasons = "; ".join(choice.refused) or "another run was quicker"
             if waited >= self._patience:
                 raise HostError(f"no {count} GPUs could be had: {reasons}")
@@ -110,7 +121,8 @@ class Allocation:
             for lease in await self._store.leases()
             if lease.holder != identity.myself() and identity.is_alive(lease.holder)
         }
-        return {**leases, **self._quarantined}
+        own = dict.fromkeys(self._in_use, "has another experiment of this run on it")
+        return {**leases, **own, **self._quarantined}
 
     async def _lease(self, choice: Choice) -> bool:
         uuids = [gpu.uuid for gpu in choice.gpus]

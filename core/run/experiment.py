@@ -55,6 +55,7 @@ from core.load.server_watch import ServerWatch, reset_cache
 from core.machine import ports
 from core.machine.gpu_recorder import GpuRecorder
 from core.run.allocation import Allocation
+from core.run.company import with_company
 from core.run.gpu_use import with_gpu_use
 from core.run.hosting import Berth, Hosting
 from core.run.journal import Journal
@@ -304,6 +305,7 @@ class ExperimentRun:
         async with recorder, watch:
             measured = await self._followed(index, self._load(target, index, level))
         measured = with_server_metrics(measured, watch.seen, bench.engine.metrics)
+        measured = with_company(measured, bench.journal.state, self._order.number)
         if level.largest is not None and index in self._order.loads:
             load = self._order.loads[index]
             found = LoadFound(over=level.largest, load=load, broke=None, certain=False)

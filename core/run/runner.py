@@ -5,6 +5,7 @@ state of its own, says why, and leaves nothing running.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,6 @@ from core.engines.engine import Engine
 from core.engines.scanning import installed_version, mismatch
 from core.errors import HostError
 from core.events import (
-    Experiment,
     FlagReverted,
     Notice,
     Outcome,
@@ -39,13 +39,15 @@ from core.run.agenda import (
     Wait,
 )
 from core.run.allocation import Allocation, gpus_of
+from core.run.crew import Crew
 from core.run.description import describe
-from core.run.experiment import ExperimentRun, Order, Workbench
+from core.run.experiment import Order, Workbench
 from core.run.facts import facts_of
 from core.run.hosting import hosting_of
 from core.run.importance import ranking_by_model
 from core.run.journal import Journal, Listener
 from core.run.outlook import noise_and_drift, outlook, power_in_words, what_next
+from core.run.packing import width
 from core.search import choose
 from core.search.of_task import space_of
 from core.store import Store, StoredTask, experiment_log
@@ -124,13 +126,13 @@ class Runner:
 
     async def _work(self, bench: Workbench) -> RunEnded:
         """Do what the agenda says until it says stop."""
-        running: set[asyncio.Task[Experiment]] = set()
+        crew = Crew(bench, self._width(bench), self._order)
         told = True
-        try:
+        async with crew:
             while True:
-                step = await asyncio.to_thread(self._agenda.next, self._view)
+                step = await asyncio.to_thread(self._agenda.next, self._view(len(crew.waiting)))
                 if not told:
-                    self._tell_standing(step)
+                    self._tell_standing(step, crew.width)
                     told = True
                 match step:
                     case Stop(state=state, reason=reason):
@@ -145,25 +147,34 @@ class Runner:
                     case Attribute(effect=effect):
                         self._journal.say(FlagReverted(at=time.time(), effect=effect))
                     case Measure():
-                        running.add(asyncio.create_task(self._conduct(bench, step)))
-                        await asyncio.sleep(0)  # so that it is said to be under way
-                        await _one_over(running)
-                        told = False
+                        crew.waiting.append(step)
+                        await crew.begin_what_fits()
+                        if crew.full:
+                            await crew.one_over()
+                            told = False
                     case Wait():
-                        await _one_over(running)
+                        await crew.one_over()
                         told = False
-        finally:
-            for experiment in running:
-                experiment.cancel()
-            if running:
-                await asyncio.wait(running)
 
-    async def _conduct(self, bench: Workbench, step: Measure) -> Experiment:
+    def _width(self, bench: Workbench) -> int:
+        asked = self._task.optimization.max_parallel_experiments
+        if asked == 1:
+            return 1
+        gpus = bench.allocation.free()
+        needed = bench.engine.gpus_needed(self._task, DEFAULTS)
+        found = width(asked, gpus, needed, os.cpu_count() or 1)
+        if found == 1:
+            self._note(
+                "one experiment at a time: there are no GPUs to make several side by side on"
+            )
+        return found
+
+    def _order(self, step: Measure) -> Order:
         number = max(self._journal.state.experiments, default=-1) + 1
         if step.origin == "search" and not self._task.optimization.baseline:
             number = max(number, 1)  # 0 is the baseline's, whether or not it is measured
         soaking = step.origin == "soak"
-        order = Order(
+        return Order(
             number=number,
             configuration=step.configuration,
             origin=step.origin,
@@ -176,7 +187,6 @@ class Runner:
             pruning=None if step.full else self._pruning(),
             kept=self._kept(step),
         )
-        return await ExperimentRun(bench, order).conduct()
 
     @property
     def _heaviest(self) -> int:
@@ -189,7 +199,7 @@ class Runner:
 
         With several, what falls short at one may make up for it at another.
         """
-        view, levels = self._view, self._task.levels()
+        view, levels = self._view(), self._task.levels()
         best = self._journal.state.experiments.get(self._agenda.best(view) or -1)
         searched = [e for e in view.over if e.origin in {"baseline", "search"} and e.measured]
         if not self._task.optimization.pruning or len(levels) != 1 or levels[0].largest is None:
@@ -207,7 +217,7 @@ class Runner:
         index = self._heaviest
         loads = [
             sub_round.found.load
-            for e in self._view.of_origin("confirmation")
+            for e in self._view().of_origin("confirmation")
             if e.configuration == step.configuration
             for sub_round in e.sub_rounds
             if sub_round.index == index and sub_round.found and sub_round.found.load
@@ -235,7 +245,7 @@ class Runner:
             self._journal.say(Notice(at=time.time(), severity="warning", text=said))
 
     def _pruning(self) -> Pruning | None:
-        optimization, view = self._task.optimization, self._view
+        optimization, view = self._task.optimization, self._view()
         if not optimization.pruning:
             return None
         noise, _ = noise_and_drift(view)
@@ -247,13 +257,12 @@ class Runner:
             noise=noise or _USUAL_NOISE,
         )
 
-    @property
-    def _view(self) -> View:
-        return View.of(self._journal.state, time.time())
+    def _view(self, waiting: int = 0) -> View:
+        return View.of(self._journal.state, time.time(), waiting)
 
     def _note_power(self) -> None:
         """Say what the confirmation will be able to tell, before anything is spent on it."""
-        view, rules = self._view, self._task.optimization.confirmation
+        view, rules = self._view(), self._task.optimization.confirmation
         contenders = sum(arm != DEFAULTS for arm in self._agenda.entrants(view))
         if not (rules.enabled and self._task.optimization.baseline and contenders):
             return
@@ -263,9 +272,9 @@ class Runner:
     def _note(self, text: str) -> None:
         self._journal.say(Notice(at=time.time(), text=text))
 
-    def _tell_standing(self, step: Step) -> None:
-        view = self._view
-        ahead = outlook(self._agenda, view)
+    def _tell_standing(self, step: Step, side_by_side: int) -> None:
+        view = self._view()
+        ahead = outlook(self._agenda, view, side_by_side)
         noise, drift = noise_and_drift(view)
         self._journal.say(
             SearchAdvanced(
@@ -294,20 +303,8 @@ class Runner:
         )
 
     def _ended(self, state: Literal["finished", "cancelled", "failed"], reason: str) -> RunEnded:
-        best = self._agenda.best(self._view)
+        best = self._agenda.best(self._view())
         return RunEnded(at=time.time(), state=state, reason=reason, best=best)
 
     def _log_of(self, number: int) -> Path:
         return experiment_log(self._stored.id, self._stored.name, number)
-
-
-async def _one_over(running: set[asyncio.Task[Experiment]]) -> None:
-    """Wait until one of the experiments under way is over.
-
-    Raises:
-        StoreError: its result could not be kept.
-    """
-    over, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-    running -= over
-    for experiment in over:
-        experiment.result()

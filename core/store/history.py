@@ -82,9 +82,11 @@ def closing_events(state: RunState, at: float) -> list[Event]:
 
 
 async def _keep_newest_progress(connection: aiosqlite.Connection, task_id: int) -> None:
+    """Keep the newest of each experiment: several may be measured side by side."""
     await connection.execute(
-        "DELETE FROM event WHERE task = :task AND type = 'level_progress' AND seq < "
-        "(SELECT max(seq) FROM event WHERE task = :task AND type = 'level_progress')",
+        "DELETE FROM event WHERE task = :task AND type = 'level_progress' AND seq NOT IN "
+        "(SELECT max(seq) FROM event WHERE task = :task AND type = 'level_progress'"
+        " GROUP BY experiment)",
         {"task": task_id},
     )
 

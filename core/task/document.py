@@ -199,6 +199,9 @@ class Optimization(Section):
     """Searched experiments after which the defaults are measured again, which shows noise and
     drift; 0: never."""
     budget: Budget = Budget()
+    max_parallel_experiments: Annotated[int, Field(ge=1)] | Literal["auto"] = 1
+    """Searched experiments at a time, each on GPUs of its own; `auto`: as many as GPUs and two CPUs
+    for each allow. What confirms goes alone, and without GPUs it is always one at a time."""
     early_stop: float = Field(default=0.002, ge=0, lt=1)
     """The search ends when, after 12 experiments, it expects to gain less than this share three
     times in a row; 0: it does not. Strategies without a model know no such expectation."""
