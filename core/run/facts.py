@@ -8,8 +8,12 @@ from core.task import GpuRules, Task
 
 
 def facts_of(task: Task, engine: Engine) -> tuple[ModelFacts | None, GpuFacts | None]:
-    """Return what is known of the model and of the GPUs that a server may get."""
-    return None, gpu_facts(gpus_of(engine, task), task.gpus)
+    """Return what is known of the model and of the GPUs that a server may get.
+
+    Raises:
+        HostError: the model's files are here and cannot be understood.
+    """
+    return engine.facts(task), gpu_facts(gpus_of(engine, task), task.gpus)
 
 
 def gpu_facts(gpus: Gpus, rules: GpuRules) -> GpuFacts | None:
