@@ -93,6 +93,7 @@ def _parser() -> Parser:
         "--yes", action="store_true", help="run the command of a `custom` engine without asking"
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    _add_planning(verbs)
     _add_looking(verbs)
     _add_reporting(verbs)
     _add_ending(verbs)
@@ -103,6 +104,52 @@ def _parser() -> Parser:
 
 
 _Verbs: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+def _add_planning(verbs: _Verbs) -> None:
+    planning = verbs.add_parser("plan", help="what a task comes to, without launching anything")
+    planning.add_argument("task", type=Path, help="a task file")
+    planning.add_argument("--commands", action="store_true", help="every command line, too")
+    _add_json(planning)
+    planning.set_defaults(
+        call=lambda a: _call("planning", "plan", path=a.task, as_json=a.json, commands=a.commands)
+    )
+
+    examining = verbs.add_parser("doctor", help="what of this machine is ready, and what to mend")
+    examining.add_argument("task", type=Path, nargs="?", help="a task file to look at as well")
+    _add_json(examining)
+    examining.set_defaults(call=lambda a: _call("doctor", "examine", path=a.task, as_json=a.json))
+
+    listing = verbs.add_parser("task-fields", help="every field that a task file may have")
+    listing.add_argument("matching", nargs="?", default="", help="only those with this in them")
+    _add_json(listing)
+    listing.set_defaults(
+        call=lambda a: _call("fields", "print_fields", matching=a.matching, as_json=a.json)
+    )
+    _add_presets(verbs)
+
+
+def _add_presets(verbs: _Verbs) -> None:
+    presets = verbs.add_parser("presets", help="list, show, import and export parameter presets")
+    _add_json(presets)
+    presets.set_defaults(call=lambda a: _call("presets", "list_presets", as_json=a.json))
+    what = presets.add_subparsers(metavar="WHAT", parser_class=Parser)
+    listing = what.add_parser("list", help="every preset with what it comes to")
+    _add_json(listing)
+    listing.set_defaults(call=lambda a: _call("presets", "list_presets", as_json=a.json))
+    showing = what.add_parser("show", help="a preset, and what it comes to")
+    showing.add_argument("name")
+    showing.set_defaults(call=lambda a: _call("presets", "show", name=a.name))
+    importing = what.add_parser("import", help="take a preset file in, of this or an older tool")
+    importing.add_argument("file", type=Path)
+    importing.set_defaults(call=lambda a: _call("presets", "import_file", path=a.file))
+    exporting = what.add_parser("export", help="write a preset to a file")
+    exporting.add_argument("name")
+    exporting.add_argument("--format", choices=["yaml", "json"], default="yaml")
+    exporting.add_argument("-o", "--output", type=Path, help="the file; default: standard output")
+    exporting.set_defaults(
+        call=lambda a: _call("presets", "export", name=a.name, form=a.format, output=a.output)
+    )
 
 
 def _add_looking(verbs: _Verbs) -> None:

@@ -19,5 +19,6 @@ class Expectation(Section):
     of: str = ""
     """Which measurement that was."""
     engine_version: str = ""
+    """Version of the engine it was measured with; empty where that is not known."""
     gpus: tuple[str, ...] = ()
     """Names of the GPUs it was measured on."""
