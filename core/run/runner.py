@@ -16,6 +16,7 @@ from core.engines.scanning import installed_version, mismatch
 from core.errors import HostError
 from core.events import (
     FlagReverted,
+    HostDescription,
     Notice,
     Outcome,
     RunBegan,
@@ -48,9 +49,10 @@ from core.run.importance import ranking_by_model
 from core.run.journal import Journal, Listener
 from core.run.outlook import noise_and_drift, outlook, power_in_words, what_next
 from core.run.packing import width
+from core.run.warm_start import Earlier, earlier_run
 from core.search import choose
 from core.search.of_task import space_of
-from core.store import Store, StoredTask, experiment_log
+from core.store import Store, StoredTask, Viewer, experiment_log
 from core.task import DEFAULTS
 from core.verdict.pruning import Pruning, pruning
 
@@ -80,6 +82,7 @@ class Runner:
         space = space_of(self._task, engine, *facts_of(self._task, engine))
         strategy = choose(self._task.optimization, space, self._task.slo)
         self._agenda = Agenda(self._task, space, strategy, ranking_by_model(space, self._task))
+        self._earlier: Earlier | None = None
 
     async def run(self) -> RunEnded:
         """Run the task to its end and return how it ended.
@@ -109,7 +112,9 @@ class Runner:
     async def _workbench(self, worker: LoadWorker) -> Workbench:
         task = self._task
         gpus = gpus_of(self._engine, task)
-        self._journal.say(await asyncio.to_thread(describe, self._stored, self._engine, gpus))
+        described = await asyncio.to_thread(describe, self._stored, self._engine, gpus)
+        self._journal.say(described)
+        await self._begin_with_earlier(described.host)
         hosting = hosting_of(task, self._engine, gpus)
         await hosting.prepare(self._note)
         return Workbench(
@@ -123,6 +128,31 @@ class Runner:
             allocation=Allocation(gpus, self._store, task.gpus, task.timeouts.lease),
             log_of=self._log_of,
         )
+
+    async def _begin_with_earlier(self, host: HostDescription) -> None:
+        """Have the search begin with the best of an earlier run, where that is asked for."""
+        if not self._task.optimization.warm_start:
+            return
+        space = self._agenda.space
+        async with Viewer() as viewer:
+            self._earlier = await earlier_run(viewer, self._stored, space, host)
+        if self._earlier is None:
+            self._note("no earlier run of this engine and model on such GPUs to begin with")
+            return
+        best = self._earlier.configuration
+        self._agenda.strategy = choose(
+            self._task.optimization, space, self._task.slo, transferred=best
+        )
+        self._note(f"the search begins with the best of {self._earlier.ref}: {best}")
+
+    def _hold_against_earlier(self, view: View) -> None:
+        """Warn, once, where the defaults are not what they were in the run to begin with."""
+        baseline = next((e for e in view.of_origin("baseline") if e.measured), None)
+        if self._earlier is None or baseline is None:
+            return
+        if different := self._earlier.inconsistency(baseline):
+            self._journal.say(Notice(at=time.time(), severity="warning", text=different))
+        self._earlier = None
 
     async def _work(self, bench: Workbench) -> RunEnded:
         """Do what the agenda says until it says stop."""
@@ -274,6 +304,7 @@ class Runner:
 
     def _tell_standing(self, step: Step, side_by_side: int) -> None:
         view = self._view()
+        self._hold_against_earlier(view)
         ahead = outlook(self._agenda, view, side_by_side)
         noise, drift = noise_and_drift(view)
         self._journal.say(

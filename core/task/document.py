@@ -210,6 +210,9 @@ class Optimization(Section):
     The first ten, and whatever confirms, are measured in full."""
     confirmation: Annotated[ConfirmationRules, BeforeValidator(_enabled)] = ConfirmationRules()
     """How the winner is confirmed; `false`: not at all."""
+    warm_start: bool | str = False
+    """Whether the search begins with the best of the newest earlier run of the same engine and
+    model on equal GPUs; or the run to begin with, as `quickstart#2`."""
     reverts: int = Field(default=3, ge=0)
     """How many of the winner's flags are set back one at a time, three launches each, to measure
     what each brings, where a tenth of the budget is left for it; 0: none."""
