@@ -192,9 +192,54 @@ def _add_reporting(verbs: _Verbs) -> None:
         )
     )
 
+    verifying = verbs.add_parser(
+        "verify",
+        help="measure what a task recommends anew and hold it against the record",
+        description="Exit status: 0 the figures hold, 1 regression, 2 inconclusive.",
+    )
+    verifying.add_argument("task", help=f"{_TASK}; or a reproduce.yaml")
+    verifying.add_argument(
+        "--launches", type=_launches, default=5, help="most launches to make (default 5)"
+    )
+    verifying.add_argument(
+        "--tolerance", type=_share, help="share by which the figure may be worse (default 0.05)"
+    )
+    verifying.add_argument(
+        "--yes", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
+    _add_json(verifying)
+    verifying.set_defaults(
+        call=lambda a: _call(
+            "verifying",
+            "verify_task",
+            subject=a.task,
+            launches=a.launches,
+            tolerance=a.tolerance,
+            as_json=a.json,
+            agreed=a.yes,
+        )
+    )
+
     comparing = verbs.add_parser("compare", help="several tasks side by side")
     comparing.add_argument("tasks", metavar="task", nargs="+", help=_TASK)
     comparing.set_defaults(call=lambda a: _call("reporting", "compare", refs=a.tasks))
+
+
+def _launches(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if not 3 <= number <= 100:
+        raise argparse.ArgumentTypeError(f"a whole number from 3 to 100, not {text}")
+    return number
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"a share between 0 and 1, such as 0.05, not {text}")
+    return share
 
 
 def _add_ending(verbs: _Verbs) -> None:

@@ -37,7 +37,7 @@ def run_file(path: Path, *, as_json: bool, agreed: bool) -> int:
     for notice in prepared.reading.notices:
         print(notice, file=sys.stderr)
     check_program(prepared)
-    _ask_before_custom_command(prepared.reading, agreed=agreed)
+    ask_before_custom_command(prepared.reading, agreed=agreed)
     source = str(path.absolute())
     return asyncio.run(_run_new(prepared.reading, engine, source, as_json=as_json))
 
@@ -47,7 +47,7 @@ def resume(ref: str, *, as_json: bool) -> int:
     return asyncio.run(_resume(ref, as_json=as_json))
 
 
-def _ask_before_custom_command(reading: Reading, *, agreed: bool) -> None:
+def ask_before_custom_command(reading: Reading, *, agreed: bool) -> None:
     """Have the user agree to a command that the task file brings along.
 
     Raises:
@@ -67,17 +67,13 @@ def _ask_before_custom_command(reading: Reading, *, agreed: bool) -> None:
 
 async def _run_new(reading: Reading, engine: Engine, source: str, *, as_json: bool) -> int:
     async with Store.open() as store:
-        await _clean_up(store)
+        await clean_up(store)
         stored = await store.create_task(reading.text, reading.task, source)
         return await _run(store, stored, engine, as_json=as_json)
 
 
 async def _run(store: Store, stored: StoredTask, engine: Engine, *, as_json: bool) -> int:
-    stored = await store.claim(stored.id, identity.myself(), identity.is_alive)
-    so_far = await store.resume(stored.id)
-    with progress_on(sys.stderr, so_far) as progress, _stopped_by_signals() as caught:
-        ending = await Runner(stored, engine, store, [progress.show]).run()
-    conclusion = Conclusion(stored, await store.resume(stored.id))
+    ending, conclusion, caught = await run_stored(store, stored, engine)
     if as_json:
         print(to_json(conclusion), end="")
     else:
@@ -85,9 +81,24 @@ async def _run(store: Store, stored: StoredTask, engine: Engine, *, as_json: boo
     return _exit_status(ending, caught)
 
 
+async def run_stored(
+    store: Store, stored: StoredTask, engine: Engine
+) -> tuple[RunEnded, Conclusion, list[signal.Signals]]:
+    """Run a task of the store in the foreground, its progress on stderr.
+
+    Returns:
+        How it ended, what it came to, and the signals that stopped it.
+    """
+    stored = await store.claim(stored.id, identity.myself(), identity.is_alive)
+    so_far = await store.resume(stored.id)
+    with progress_on(sys.stderr, so_far) as progress, _stopped_by_signals() as caught:
+        ending = await Runner(stored, engine, store, [progress.show]).run()
+    return ending, Conclusion(stored, await store.resume(stored.id)), caught
+
+
 async def _resume(ref: str, *, as_json: bool) -> int:
     async with Store.open() as store:
-        await _clean_up(store)
+        await clean_up(store)
         stored = await find(ref)
         if stored.state is TaskState.FINISHED:
             raise UsageError(f"{stored.ref} is finished; `autotuner show {stored.ref}` has it")
@@ -97,7 +108,8 @@ async def _resume(ref: str, *, as_json: bool) -> int:
         return await _run(store, stored, engine, as_json=as_json)
 
 
-async def _clean_up(store: Store) -> None:
+async def clean_up(store: Store) -> None:
+    """End what dead runs have left on this machine, and say so on stderr."""
     for line in await end_what_the_dead_left(store):
         print(line, file=sys.stderr)
 

@@ -18,6 +18,7 @@ from core.verdict import objective_metric
 from core.verdict.effects import Effect, Interaction
 from core.verdict.failures import FailureCase, FailureGroup
 from core.verdict.traits import Condition, Trait
+from core.verdict.verification import Verification
 
 _TITLES = {
     "incomplete": "not every load level could be measured",
@@ -278,6 +279,24 @@ def inseparable(flags: Sequence[str]) -> str:
     return (
         f"{_and([f'`{flag}`' for flag in flags])} always changed together: which of them did "
         "something cannot be told."
+    )
+
+
+def verification(found: Verification, objective: Objective, of: str) -> str:
+    """Return what new launches say of an old figure, in one sentence."""
+    expected = figures.objective(objective, found.expected)
+    source = f" ({of})" if of else ""
+    many = f"{found.launches} launch{'es' * (found.launches != 1)}"
+    if found.broken:
+        return f"{found.status}: {'; '.join(found.broken)} ({many}; {expected} expected{source})"
+    if found.measured is None or found.change is None or found.low is None or found.high is None:
+        return f"{found.status}: nothing could be measured ({expected} expected{source})"
+    measured = figures.objective(objective, found.measured)
+    change = figures.percentage(found.change, signed=True)
+    ends = f"[{_points(found.low)}, {_points(found.high)}]"
+    return (
+        f"{found.status}: {measured}, {expected} expected{source}: {change} {ends} over {many}; "
+        f"{figures.percentage(found.tolerance)} less is tolerated"
     )
 
 

@@ -1,0 +1,59 @@
+"""`autotuner verify` as a gate: real launches of the simulated engine, and an exit status."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TEXT = """\
+task_name: pinned
+base_runtime: simulated
+model: {id_or_path: llama-3.1-8b}
+engine: {arguments: {gpu: RTX-4090, start-speed: 100}}
+parameters: {quantization: [fp8]}
+optimization:
+  {strategy: grid_search, objective: maximize_throughput, max_iterations: 1, baseline: false}
+benchmark:
+  traffic_scenarios: ["D(200,16)"]
+  num_concurrency: [8]
+  max_requests_per_iteration: 40
+  max_time_per_iteration: 2s
+expect: {value: VALUE, repeats: 3, noise: 0.02}
+"""
+
+
+def verify(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "core.cli", "verify", *words],
+        env={**os.environ, "AUTOTUNER_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "word"), [("100", 0, "holds"), ("1000000", 1, "regression")]
+)
+def test_the_exit_status_is_the_verdict(tmp_path: Path, value: str, status: int, word: str) -> None:
+    file = tmp_path / "reproduce.yaml"
+    file.write_text(TEXT.replace("VALUE", value))
+    ended = verify(tmp_path / "home", str(file), "--launches", "3", "--json")
+    assert ended.returncode == status, ended.stderr
+    found = json.loads(ended.stdout)
+    assert found["status"] == word
+    assert found["launches"] >= 3
+
+
+def test_what_cannot_be_verified_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "plain.yaml"
+    file.write_text(TEXT.partition("expect:")[0])
+    ended = verify(tmp_path / "home", str(file))
+    assert ended.returncode == 2
+    assert "has no `expect`" in ended.stderr
+    assert verify(tmp_path / "home", "nothing").returncode == 2
+    assert "a share between 0 and 1" in verify(tmp_path, "x", "--tolerance", "7").stderr
