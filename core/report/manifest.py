@@ -4,17 +4,7 @@ import hashlib
 
 from core.events import HostDescription, RunState
 from core.store import StoredTask
-from core.task import FlagValue, Frozen, Level
-
-
-class DroppedArgument(Frozen):
-    """A flag that the server does not run with as it was asked to."""
-
-    experiment: int
-    flag: str
-    asked: FlagValue
-    effective: str
-    """What the server itself says."""
+from core.task import Frozen, Level
 
 
 class Manifest(Frozen):
@@ -45,7 +35,6 @@ class Manifest(Frozen):
     """Median error that the load worker adds to a TTFT on an idle machine, in seconds."""
     client_itl_floor: float | None
     """99th percentile of its error on a gap between tokens, in seconds."""
-    dropped: tuple[DroppedArgument, ...] = ()
 
 
 def manifest(task: StoredTask, state: RunState) -> Manifest:

@@ -330,13 +330,6 @@ def manifest(found: Manifest) -> tuple[tuple[str, str], ...]:
         ("load worker's own error", floor),
         *(pair for host in found.hosts[-1:] for pair in _host(host)),
     ]
-    pairs += [
-        (
-            f"experiment {one.experiment}",
-            f"`{one.flag}` asked {spell(one.asked)}, is {one.effective}",
-        )
-        for one in found.dropped
-    ]
     return tuple((name, text) for name, text in pairs if text)
 
 

@@ -37,16 +37,23 @@ def verify(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("value", "status", "word"), [("100", 0, "holds"), ("1000000", 1, "regression")]
+    ("slo", "launches", "status", "word"),
+    [
+        ("", 3, 0, "holds"),
+        ("slo: {ttft: {mean: {threshold: 1.0e-6, hard_fail: true}}}\n", 1, 1, "regression"),
+    ],
+    ids=["holds", "regression"],
 )
-def test_the_exit_status_is_the_verdict(tmp_path: Path, value: str, status: int, word: str) -> None:
+def test_the_exit_status_is_the_verdict(
+    tmp_path: Path, slo: str, launches: int, status: int, word: str
+) -> None:
     file = tmp_path / "reproduce.yaml"
-    file.write_text(TEXT.replace("VALUE", value))
+    file.write_text(TEXT.replace("VALUE", "100") + slo)
     ended = verify(tmp_path / "home", str(file), "--launches", "3", "--json")
     assert ended.returncode == status, ended.stderr
     found = json.loads(ended.stdout)
     assert found["status"] == word
-    assert found["launches"] >= 3
+    assert found["launches"] >= launches
 
 
 def test_what_cannot_be_verified_is_said(tmp_path: Path) -> None:

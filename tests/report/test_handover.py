@@ -1,0 +1,97 @@
+"""What is handed over can be used as it stands: by a shell, by compose, by systemd, by us."""
+
+import shlex
+import subprocess
+
+import pytest
+from ruamel.yaml import YAML
+
+from core.report import Conclusion, findings
+from core.report.handover import Document, documents
+from core.report.handover.service import unit
+from core.task import parse_task
+from tests.report.published import published
+from tests.report.runs import TEXT, chat_events, conclusion, run_events
+from tests.report.served import served
+
+
+def files(run: Conclusion) -> dict[str, Document]:
+    return {document.name: document for document in documents(run, findings(run))}
+
+
+def test_shell_commands_are_shell_commands() -> None:
+    for name in ("launch.sh", "docker-run.sh", "environment.sh"):
+        subprocess.run(["sh", "-n"], input=files(served())[name].text, text=True, check=True)
+
+
+def test_docker_run_has_everything_and_no_secret() -> None:
+    text = files(served())["docker-run.sh"].text
+    words = shlex.split(text)
+    assert words[:3] == ["docker", "run", "--rm"]
+    assert words[words.index("--gpus") + 1] == "1"
+    assert words[words.index("--publish") + 1] == "127.0.0.1:8000:8000"
+    environment = [words[n + 1] for n, word in enumerate(words) if word == "--env"]
+    assert environment == ["OMP_NUM_THREADS=1", "HF_TOKEN"]
+    image = words.index("lmsysorg/sglang:v0.5.23")
+    assert words[image + 1 :][:2] == ["-m", "sglang.launch_server"]
+    assert words[words.index("--host") + 1] == "0.0.0.0"
+    assert "secret" not in text
+
+
+def test_compose_says_the_same() -> None:
+    document = YAML(typ="safe").load(files(served())["compose.yaml"].text)
+    service = document["services"]["chat-8b"]
+    assert service["image"] == "lmsysorg/sglang:v0.5.23"
+    assert service["environment"] == ["OMP_NUM_THREADS=1", "HF_TOKEN"]
+    assert service["ports"] == ["127.0.0.1:8000:8000"]
+    [device] = service["deploy"]["resources"]["reservations"]["devices"]
+    assert device == {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
+    assert all(isinstance(word, str) for word in service["command"])
+
+
+def test_the_unit_quotes_what_systemd_would_read_otherwise() -> None:
+    from dataclasses import replace
+
+    from core.report.handover.deployment import deployment
+
+    deployed = deployment(served())
+    assert deployed is not None
+    odd = replace(deployed, argv=("/bin/server", "--a", "100% $HOME", 'say "hi"', "plain"))
+    line = next(line for line in unit(odd).splitlines() if line.startswith("ExecStart="))
+    assert line == 'ExecStart=/bin/server --a "100%% $$HOME" "say \\"hi\\"" plain'
+    assert "EnvironmentFile=/etc/chat-8b.env" in unit(odd)
+
+
+def test_the_config_file_has_the_flags_that_were_measured() -> None:
+    document = YAML(typ="safe").load(files(served())["chat-8b.config.yaml"].text)
+    assert document["quantization"] == "fp8"
+    assert document["page-size"] == 16
+    assert document["mem-fraction-static"] == 0.95
+
+
+@pytest.mark.parametrize("run", [served, published], ids=["served", "published"])
+def test_the_pinned_task_is_a_task(run: object) -> None:
+    made = run()  # type: ignore[operator]
+    text = files(made)["reproduce.yaml"].text
+    task = parse_task(text).task
+    chosen = made.recommended
+    assert {flag: space.values for flag, space in task.parameters.items()} == {
+        flag: (value,) for flag, value in chosen.configuration.items()
+    }
+    assert task.levels() == made.task.task.levels()
+    assert task.slo == made.task.task.slo
+    assert task.benchmark == made.task.task.benchmark
+    assert task.expect is not None
+    assert not task.optimization.baseline
+    assert "secret" not in text
+
+
+def test_defaults_that_win_are_pinned_as_defaults() -> None:
+    run = conclusion(list(run_events([chat_events()[1:13]])), TEXT)
+    assert run.recommended is run.baseline
+    task = parse_task(files(run)["reproduce.yaml"].text).task
+    assert [space.values for space in task.parameters.values()] == [(None,)]
+
+
+def test_nothing_is_handed_over_of_nothing() -> None:
+    assert files(conclusion(list(run_events([])), TEXT)) == {}
