@@ -24,6 +24,8 @@ benchmark:
 expect: {value: VALUE, repeats: 3, noise: 0.02}
 """
 
+HOPELESS = "slo: {ttft: {mean: {threshold: 1.0e-6, hard_fail: true}}}\n"
+
 
 def verify(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

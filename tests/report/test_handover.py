@@ -11,7 +11,7 @@ from core.report.handover import Document, documents
 from core.report.handover.service import unit
 from core.task import parse_task
 from tests.report.published import published
-from tests.report.runs import TEXT, chat_events, conclusion, run_events
+from tests.report.runs import DEFAULTS, TEXT, conclusion, experiment_events, run_events
 from tests.report.served import served
 
 
@@ -26,7 +26,7 @@ def test_shell_commands_are_shell_commands() -> None:
 
 def test_docker_run_has_everything_and_no_secret() -> None:
     text = files(served())["docker-run.sh"].text
-    words = shlex.split(text)
+    words = shlex.split(text.replace("\\\n", " "))
     assert words[:3] == ["docker", "run", "--rm"]
     assert words[words.index("--gpus") + 1] == "1"
     assert words[words.index("--publish") + 1] == "127.0.0.1:8000:8000"
@@ -87,7 +87,8 @@ def test_the_pinned_task_is_a_task(run: object) -> None:
 
 
 def test_defaults_that_win_are_pinned_as_defaults() -> None:
-    run = conclusion(list(run_events([chat_events()[1:13]])), TEXT)
+    only = list(experiment_events(0, DEFAULTS, at=1_700_000_000.0, e2e=4.5))
+    run = conclusion(list(run_events([only])), TEXT)
     assert run.recommended is run.baseline
     task = parse_task(files(run)["reproduce.yaml"].text).task
     assert [space.values for space in task.parameters.values()] == [(None,)]
