@@ -71,6 +71,10 @@ class Play:
                     raise AssertionError(f"one at a time, there is nothing to wait for: {step}")
         return None
 
+    def figures(self, latency: float, configuration: Configuration) -> float:
+        """Return the throughput that goes with a latency."""
+        return 1000.0 / latency
+
     def interrupt(self) -> None:
         """Have the next experiment begun and never ended, as when the machine loses power."""
         step = agenda_for(self.task).next(View.of(self.state, self.now))
@@ -105,7 +109,8 @@ class Play:
             over = len(View.of(self.state, self.now).over)
             rng = np.random.default_rng((self.seed, over))
             figure = found * float(np.exp(self.noise * rng.standard_normal() + self.drift * over))
-            measured = (sub_round(e2e=figure, ttft=figure / 10),)
+            throughput = self.figures(figure, step.configuration)
+            measured = (sub_round(e2e=figure, ttft=figure / 10, throughput=throughput),)
             verdict = judge(measured, self.task.slo, self.task.optimization.objective, levels=1)
             outcome = Outcome.OK if verdict.feasible else Outcome.INFEASIBLE
             update = {"outcome": outcome, "verdict": verdict, "sub_rounds": measured}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from core.events import Failure, FailureKind
 from core.run.agenda import Attribute, Conclude, EndSearch, Measure, Stop
 from core.task import DEFAULTS, Configuration
+from core.verdict import best
 from tests.run.histories import Play, Truth, pure_task
 
 EIGHT = {"a": list(range(8))}
@@ -294,3 +295,29 @@ def test_of_studies_in_which_all_are_equal_hardly_any_announces_a_gain() -> None
 def test_where_the_defaults_are_the_optimum_they_are_kept() -> None:
     found = studies(lambda c: 2.0 if c == DEFAULTS else 2.2, 100, 0.05)
     assert found["better"] <= 5, found
+
+
+def test_far_fewer_winners_truly_break_an_slo_than_the_search_alone_would_crown() -> None:
+    """The worst case: the fastest sit at the border of the SLO, in steps below the noise."""
+
+    def truth(configuration: Configuration) -> float:
+        # The bound is a TTFT of 0.4 s, a tenth of the latency: 4 s.
+        return 3.9 + 0.02 * int(str(configuration["a"])) if configuration else 5.0
+
+    class Border(Play):
+        def figures(self, latency: float, configuration: Configuration) -> float:
+            """Return more the nearer it is to the border."""
+            return 1000.0 + 50.0 * int(str(configuration.get("a", 0)))
+
+    task = pure_task({"a": list(range(20))}, objective="maximize_throughput", reverts=0)
+    crowned: Counter[str] = Counter()
+    for seed in range(60):
+        play = Border(task, truth, noise=0.03, seed=seed)
+        play.run()
+        searched = best(e for e in play.state.experiments.values() if e.origin == "search")
+        assert searched is not None
+        crowned["alone"] += truth(searched.configuration) > 4.0
+        if play.best is not None:
+            crowned["confirmed"] += truth(play.state.experiments[play.best].configuration) > 4.0
+    assert crowned["alone"] >= 40, crowned
+    assert crowned["confirmed"] <= crowned["alone"] / 3, crowned
