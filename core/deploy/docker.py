@@ -155,7 +155,8 @@ class DockerServer:
 
     async def vital_signs(self) -> VitalSigns:
         """Return what can be seen of the server's work from outside."""
-        return await asyncio.to_thread(look_at, self.log, self._root or self.guardian)
+        gpu_bytes = await self._keeper.gpu_bytes()
+        return await asyncio.to_thread(look_at, self.log, self._root or self.guardian, gpu_bytes)
 
     def pids(self) -> set[int]:
         """Return the numbers of the container's processes, as far as they can be seen from here."""

@@ -27,6 +27,10 @@ class GpuMemoryCheck:
         for uuid in self._before:
             self._before[uuid] = await self._used(uuid)
 
+    async def used(self) -> int:
+        """Return the bytes in use now on all of them, as far as they tell."""
+        return sum([await self._used(uuid) or 0 for uuid in self._before])
+
     async def remains(self) -> list[Remains]:
         """Wait until the memory is back, and return what is not."""
         deadline = time.monotonic() + _PATIENCE

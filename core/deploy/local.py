@@ -104,7 +104,12 @@ class LocalServer:
 
     async def vital_signs(self) -> VitalSigns:
         """Return what can be seen of the server's work from outside."""
-        return await asyncio.to_thread(look_at, self.log, self._started.guardian)
+        gpu_bytes = await self.gpu_bytes()
+        return await asyncio.to_thread(look_at, self.log, self._started.guardian, gpu_bytes)
+
+    async def gpu_bytes(self) -> int:
+        """Return the memory in use on its GPUs, as far as they tell."""
+        return await self._memory.used() if self._memory is not None else 0
 
     def pids(self) -> set[int]:
         """Return the numbers of the server's processes."""
@@ -150,8 +155,8 @@ def server_environment(
     return environment
 
 
-def look_at(log: Path, root: ProcessIdentity) -> VitalSigns:
-    """Return what moves: the log, and the process tree under `root`."""
+def look_at(log: Path, root: ProcessIdentity, gpu_bytes: int) -> VitalSigns:
+    """Return what moves: the log, the process tree under `root`, and the GPUs' memory."""
     try:
         written = log.stat()
         logged = (written.st_size, written.st_mtime_ns)
@@ -162,6 +167,8 @@ def look_at(log: Path, root: ProcessIdentity) -> VitalSigns:
         log=logged,
         cpu_seconds=used.cpu_seconds,
         resident_bytes=used.resident_bytes,
+        read_bytes=used.read_bytes,
+        gpu_bytes=gpu_bytes,
     )
 
 

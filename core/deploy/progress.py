@@ -9,7 +9,9 @@ from core.deploy.server import VitalSigns
 _IDLE_CPU_SHARE = 0.05
 """Processor seconds per second that an idle server may use; more than that is work."""
 _STILL_BYTES = 1 << 20
-"""How far resident memory may drift without any work."""
+"""How far resident memory, or a GPU's, may drift without any work."""
+_IDLE_BYTES_READ = 1 << 18
+"""Bytes that an idle server may read between two looks: clocks, sockets, its own statistics."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class SignsOfLife:
             or now.log != self._last.log
             or worked > _IDLE_CPU_SHARE * (at - self._seen_at)
             or abs(now.resident_bytes - self._last.resident_bytes) > _STILL_BYTES
+            or abs(now.gpu_bytes - self._last.gpu_bytes) > _STILL_BYTES
+            or now.read_bytes - self._last.read_bytes > _IDLE_BYTES_READ
         ):
             self._moved_at = at
         self._seen_at, self._last = at, now

@@ -19,6 +19,10 @@ class VitalSigns:
     """Processor time of its processes so far."""
     resident_bytes: int
     """Resident memory of its processes."""
+    read_bytes: int = 0
+    """Read so far by its processes: a model comes from a slow disk without a word."""
+    gpu_bytes: int = 0
+    """Memory in use on its GPUs."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,9 @@ class Sign:
         return cls(re.compile(pattern, re.IGNORECASE), kind, message, advice, transient)
 
 
+GPU_OUT_OF_MEMORY = "the GPU ran out of memory"
+"""What is said where the log does not tell what for."""
+
 COMMON_SIGNS: tuple[Sign, ...] = (
     Sign.of(
         r"unrecognized arguments?: *(?P<flag>.*)",
@@ -49,7 +52,7 @@ COMMON_SIGNS: tuple[Sign, ...] = (
     Sign.of(
         r"cuda out of memory|CUDA error: out of memory|out of memory on device|hip out of memory",
         FailureKind.OUT_OF_MEMORY,
-        "the GPU ran out of memory",
+        GPU_OUT_OF_MEMORY,
         "give the server a smaller share of memory, fewer concurrent requests, or more GPUs",
     ),
     Sign.of(

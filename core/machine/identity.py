@@ -42,6 +42,8 @@ class TreeUsage:
     """Processor time so far, of those that live."""
     resident_bytes: int
     """Resident memory, shared pages counted once for each process."""
+    read_bytes: int
+    """Read so far by those that live, as far as it can be seen."""
 
 
 def identify(pid: int) -> ProcessIdentity | None:
@@ -118,6 +120,7 @@ def usage(identity: ProcessIdentity) -> TreeUsage:
     return TreeUsage(
         cpu_seconds=sum(stat.cpu_ticks for stat in stats) / procfs.TICKS_PER_SECOND,
         resident_bytes=sum(stat.resident_bytes for stat in stats),
+        read_bytes=sum(procfs.read_bytes(stat.pid) for stat in stats),
     )
 
 

@@ -36,8 +36,16 @@ def test_the_last_telling_line_counts() -> None:
     assert stage_of(["Uvicorn running", ""]) is None
 
 
-def signs(log: int = 0, cpu: float = 0.0, resident: int = 0) -> VitalSigns:
-    return VitalSigns(log=(log, log), cpu_seconds=cpu, resident_bytes=resident)
+def signs(
+    log: int = 0, cpu: float = 0.0, resident: int = 0, read: int = 0, gpu: int = 0
+) -> VitalSigns:
+    return VitalSigns(
+        log=(log, log),
+        cpu_seconds=cpu,
+        resident_bytes=resident,
+        read_bytes=read,
+        gpu_bytes=gpu,
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,8 +57,21 @@ def signs(log: int = 0, cpu: float = 0.0, resident: int = 0) -> VitalSigns:
         (signs(cpu=0.5), True),
         (signs(resident=4096), False),
         (signs(resident=64 << 20), True),
+        (signs(read=4096), False),
+        (signs(read=8 << 20), True),
+        (signs(gpu=64 << 20), True),
     ],
-    ids=["nothing", "log", "idle", "work", "drift", "loading"],
+    ids=[
+        "nothing",
+        "log",
+        "idle",
+        "work",
+        "drift",
+        "loading",
+        "a few reads",
+        "a slow disk",
+        "a GPU",
+    ],
 )
 def test_what_counts_as_a_sign_of_life(now: VitalSigns, moved: bool) -> None:
     life = SignsOfLife(10.0, signs())
