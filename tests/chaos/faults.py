@@ -58,8 +58,6 @@ async def second_runner(struck: Struck) -> str | None:
 
 async def full_disk(struck: Struck) -> str | None:
     """No room on the home for a while; the runner may end for it, with status 3."""
-    if not struck.home.is_mount():
-        return None
     filler = struck.home / "filler"
     with suppress(OSError), filler.open("wb") as file:
         os.fchmod(file.fileno(), 0o600)
@@ -95,8 +93,6 @@ def crash(phase: str) -> Fault:
 
 async def _obeyed(struck: Struck, order: str) -> bool:
     """Give the nasty server an order; return whether it was carried out before the run ended."""
-    if not struck.nasty:
-        return False
     path = struck.orders / order
     path.touch()
     for _ in range(100):
@@ -124,9 +120,13 @@ FAULTS: tuple[Fault, ...] = (
     kill_all("runner", "guardian"),
     kill_all(),
     second_runner,
-    full_disk,
-    taken_port,
-    crash("starting"),
-    crash("warming"),
-    crash("measuring"),
 )
+
+MISDEEDS = (taken_port, crash("starting"), crash("warming"), crash("measuring"))
+"""What only the nasty server does."""
+
+
+def faults(struck: Struck) -> tuple[Fault, ...]:
+    """Return all that can be done to this run."""
+    disk = (full_disk,) if struck.home.is_mount() else ()
+    return FAULTS + disk + (MISDEEDS if struck.nasty else ())
