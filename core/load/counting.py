@@ -24,6 +24,7 @@ class TokenCounter:
             headers={"Authorization": f"Bearer {key}"} if key else {},
             verify=target.verify_tls,
             timeout=timeout,
+            trust_env=False,  # the requests that are timed know no proxy either
         )
 
     async def __aenter__(self) -> Self:

@@ -11,9 +11,12 @@ from functools import cache
 from itertools import combinations
 
 from core.machine.gpus import Gpu, GpuMemory, GpuProcess, Gpus, Link
+from core.machine.masking import masked
 
 BALANCE = 0.8
 """Least free memory of one GPU of a set as a share of another's. SGLang refuses to start below."""
+
+_LONGEST_COMMAND = 60
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,12 @@ def _against(
 
 
 def name_of(process: GpuProcess) -> str:
-    """Return a process in words: PID, program, owner, MiB."""
+    """Return a process in words: PID, command line, owner, MiB."""
     text = f"PID {process.pid}"
     if process.description is not None:
-        text += f" ({process.description.name}, {process.description.owner})"
+        command = " ".join(masked(process.description.command)) or process.description.name
+        shown = command if len(command) <= _LONGEST_COMMAND else f"{command[:_LONGEST_COMMAND]}…"
+        text += f" ({shown}, {process.description.owner})"
     if process.used_bytes is not None:
         text += f", {process.used_bytes / 2**20:.0f} MiB"
     return text

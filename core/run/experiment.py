@@ -66,8 +66,9 @@ from core.verdict.pruning import Pruning
 
 T = TypeVar("T")
 
-_SILENCE_SHARE = 0.5
-"""Share of the time to start after which a server that shows no sign of life is given up."""
+_SILENCE_SHARE, _LONGEST_SILENCE = 0.5, 600.0
+"""A server that shows no sign of life is given up after this share of its time to start, or after
+so many seconds."""
 
 _TIMEOUT_KINDS = {
     Phase.STARTING: FailureKind.START_TIMEOUT,
@@ -254,7 +255,7 @@ class ExperimentRun:
         total = task.timeouts.start
         model = await until_ready(
             server,
-            patience=Patience(silence=total * _SILENCE_SHARE, total=total),
+            patience=Patience(silence=min(total * _SILENCE_SHARE, _LONGEST_SILENCE), total=total),
             health_path=bench.engine.health_path,
             model=task.benchmark.model_name,
             signs=bench.engine.signs,

@@ -122,7 +122,7 @@ class Timeouts(Section):
 
     lease: Seconds = 600.0
     """Waiting for GPUs that another run has, in seconds."""
-    start: Seconds = 1800.0
+    start: Seconds = 3600.0
     """From launch until the server answers, in seconds."""
     warmup: Seconds = 600.0
     """The warm-up of one load level, in seconds. The first requests may compile kernels."""
@@ -187,7 +187,7 @@ class Optimization(Section):
     is requests per second and GPU that hold every SLO, at the largest load that holds them."""
     max_iterations: int = Field(default=100, ge=1, le=1_000_000)
     """Most configurations to try, in experiments, beside the baseline."""
-    timeout_per_iteration: Seconds = 1800.0
+    timeout_per_iteration: Seconds = 7200.0
     """Longest time for one experiment from launch to its last load level, in seconds."""
     n_initial_random: int = Field(default=5, ge=0, le=1_000_000)
     """Random configurations before a model-based strategy trusts its model."""

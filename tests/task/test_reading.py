@@ -19,7 +19,7 @@ def problems(text: str) -> list[str]:
 def test_the_smallest_task_has_a_default_for_everything_else() -> None:
     task = parse_task(SMALLEST).task
     assert task.optimization.objective == "minimize_latency"
-    assert task.optimization.timeout_per_iteration == 1800
+    assert task.optimization.timeout_per_iteration == 7200
     assert task.benchmark.max_requests_per_iteration == 50
     assert [str(level) for level in task.levels()] == ["D(100,100) × 1"]
 
