@@ -180,7 +180,7 @@ def _add_reporting(verbs: _Verbs) -> None:
         "-o", "--output", type=Path, help="a file (report.html, report.md, …) or a folder for all"
     )
     reporting.add_argument("--format", choices=["txt", "md", "html", "json", "csv"])
-    reporting.add_argument("--chart", metavar="NAME", help="a single chart, as SVG")
+    reporting.add_argument("--chart", metavar="NAME", help="a single chart, as SVG or PNG")
     reporting.set_defaults(
         call=lambda a: _call(
             "reporting",

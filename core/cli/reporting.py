@@ -10,8 +10,9 @@ from core.report import Conclusion, Findings, findings
 from core.report.blocks import blocks
 from core.report.comparison_table import comparison
 from core.report.handing_on import REPORT_FORMATS, ReportFormat, everything, report
-from core.report.svg.canvas import own_file
+from core.report.svg.canvas import Canvas, own_file
 from core.report.svg.charts import WIDE, draw
+from core.report.svg.png import png
 from core.report.terminal import print_blocks
 
 
@@ -24,7 +25,7 @@ def write_report(
         ref: what finds the task.
         form: the format; None: that of the file's suffix, and `txt` without a file.
         output: a file; a folder, or a path that ends in a slash, gets every format.
-        chart: the name of a single chart, as SVG.
+        chart: the name of a single chart, as SVG, or as PNG for a file that ends in .png.
 
     Raises:
         UsageError: there is no such task, format or chart.
@@ -34,7 +35,9 @@ def write_report(
     conclusion = asyncio.run(conclusion_of(ref))
     found = findings(conclusion)
     if chart is not None:
-        _write(output, _chart(conclusion, found, chart))
+        canvas = _chart(conclusion, found, chart)
+        as_png = output is not None and output.suffix.lower() == ".png"
+        _write(output, png(canvas) if as_png else own_file(canvas))
     elif output is not None and form is None:
         files = everything(conclusion, found)
         for name, text in files.items():
@@ -71,21 +74,22 @@ def _format_of(output: Path | None, chart: str | None) -> ReportFormat | None:
     raise UsageError(f"{output}: cannot tell the format; end it in {known}, or add --format")
 
 
-def _chart(conclusion: Conclusion, found: Findings, name: str) -> str:
+def _chart(conclusion: Conclusion, found: Findings, name: str) -> Canvas:
     drawn = draw(conclusion, found)
     if name not in drawn:
         raise UsageError(f"there is no chart {name} of this task; there is {', '.join(drawn)}")
     canvas = drawn[name].drawn(WIDE)
     assert canvas is not None
-    return own_file(canvas)
+    return canvas
 
 
-def _write(output: Path | None, text: str) -> None:
+def _write(output: Path | None, content: str | bytes) -> None:
+    data = content.encode() if isinstance(content, str) else content
     if output is None:
-        sys.stdout.write(text)
+        sys.stdout.write(data.decode())
         return
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text, encoding="utf-8")
+        output.write_bytes(data)
     except OSError as error:
         raise HostError(f"{output}: cannot be written: {error.strerror}") from None

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from core.events import Experiment
 from core.report.conclusion import Conclusion
+from core.report.findings import Findings, findings
 from core.report.launch import launch_command
 from core.report.old_keys import OldResults, old_results
 from core.task import Frozen, Objective
@@ -57,6 +58,8 @@ class RunDocument(Frozen):
     """Number of the experiment to hand back: the best, or the baseline if it is as good."""
     launch: Launch | None
     """The launch command of the recommended experiment."""
+    findings: Findings
+    """What to deploy, what it costs, why experiments failed, which flags matter, the manifest."""
     experiments: tuple[Experiment, ...]
     """Every experiment with its sub-rounds and its verdict, by number."""
     definition: dict[str, Any]
@@ -88,6 +91,7 @@ def run_document(conclusion: Conclusion) -> RunDocument:
         keep_defaults=conclusion.keep_defaults,
         recommended=recommended.number if recommended else None,
         launch=_launch(conclusion),
+        findings=findings(conclusion),
         experiments=conclusion.experiments,
         definition=task.task.model_dump(mode="json"),
         older_keys=old_results(conclusion),

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from core.engines.registry import ENGINES
 from core.events import Confirmation, Experiment, FlagEffect, Gain, Outcome
+from core.report import figures
 from core.report.alternatives import Alternative, Front, alternatives, front_of
 from core.report.conclusion import Conclusion
 from core.report.local_effects import effects_of
@@ -17,6 +18,9 @@ from core.report.standing import Standing, standing
 from core.task import FlagValue, Frozen, Objective
 from core.verdict.effects import Effect, Interaction, inseparable
 from core.verdict.failures import FailureGroup, failure_groups
+
+DRIFTED = 0.03
+"""Drift of the defaults' figure that is told: more than noise alone makes of it."""
 
 
 class Caution(Frozen):
@@ -149,6 +153,12 @@ def cautions(conclusion: Conclusion) -> tuple[Caution, ...]:
         found.append(Caution(text="the figures are simulated: they come from a model of a machine"))
     if conclusion.state.ended is None:
         found.append(Caution(text="the run is not over: these are the findings so far"))
+    search = conclusion.state.search
+    if search is not None and search.drift is not None and abs(search.drift) > DRIFTED:
+        share = figures.percentage(search.drift, signed=True)
+        found.append(
+            Caution(text=f"the engine's defaults drifted by {share} in the course of the run")
+        )
     for experiment in conclusion.experiments:
         found += [Caution(text=w, experiment=experiment.number) for w in experiment.warnings]
         notes = dict.fromkeys(note for s in experiment.sub_rounds for note in s.notes)

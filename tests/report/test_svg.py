@@ -67,3 +67,22 @@ def test_words_of_foreign_origin_are_escaped() -> None:
     canvas.circle((1, 1), 2, "ok", 'tip "x" <y>')
     ET.fromstring(own_file(canvas))
     assert "<script>" not in own_file(canvas)
+
+
+def test_a_bitmap_has_the_red_line_and_words_in_it() -> None:
+    import io
+
+    from PIL import Image
+
+    from core.report.svg.png import SCALE, png
+
+    run = published()
+    canvas = scatter(run, "e2e_latency_p90", "total_throughput_per_gpu", width=WIDE)
+    assert canvas is not None
+    image = Image.open(io.BytesIO(png(canvas))).convert("RGB")
+    assert image.size == (round(canvas.width * SCALE), round(canvas.height * SCALE))
+    [line] = [part for part in canvas.parts if part.tag == "line" and part.kind == "slo"]
+    column = round(line.places[0][0] * SCALE)
+    rows = range(round(line.places[0][1] * SCALE), round(line.places[1][1] * SCALE))
+    red = sum(image.getpixel((column, row)) == (200, 30, 30) for row in rows)
+    assert 0.4 < red / len(rows) < 0.8  # dashes of 6, gaps of 4

@@ -15,6 +15,16 @@ _REPLACED = {
 }  # fmt: skip
 """Fields that the pinned flags stand in for."""
 
+_ONE_LAUNCH = {
+    "strategy": "grid_search",
+    "max_iterations": 1,
+    "baseline": False,
+    "confirmation": False,
+    "reverts": 0,
+    "pruning": False,
+}
+"""One launch and nothing else: `autotuner verify` makes as many as it takes."""
+
 
 def expectation(found: Findings) -> Expectation | None:
     """Return what a new measurement is to be held against; None where nothing was measured."""
@@ -49,12 +59,10 @@ def reproduce(conclusion: Conclusion, found: Findings) -> str | None:
         pinned = {next(iter(task.parameters)): [None]}  # left out, as in the defaults
     document["task_name"] = f"{task.task_name}-verify"
     document["parameters"] = pinned
-    document["optimization"] = {
-        **document.get("optimization", {}),
-        "strategy": "grid_search",
-        "max_iterations": 1,
-        "baseline": False,
-    }
+    kept = task.optimization.model_dump(
+        mode="json", include={"objective", "timeout_per_iteration", "seed"}, exclude_unset=True
+    )
+    document["optimization"] = {**kept, **_ONE_LAUNCH}
     if variables := document.get("engine", {}).get("environment"):
         # Servers inherit secrets from the shell; a file is no place for them.
         document["engine"]["environment"] = {

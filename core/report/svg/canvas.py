@@ -5,6 +5,7 @@ the same on every machine; words of foreign origin are escaped.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
 from math import cos, pi, sin
 from typing import Literal, TypeAlias
@@ -20,29 +21,74 @@ SIZE = 12
 _WIDE, _NARROW = frozenset("mwMWGOQ@%—"), frozenset("iljtfrI.,:;'|![]() ")
 
 
+@dataclass(frozen=True)
+class Part:
+    """One thing that is drawn: its kind is the class that says how it looks."""
+
+    tag: Literal["line", "path", "circle", "rect", "text"]
+    kind: str
+    places: tuple[Place, ...] = ()
+    """Both ends, every corner, the centre, the upper left corner, or where the words stand."""
+    size: tuple[float, float] = (0.0, 0.0)
+    """Radius twice, or width and height."""
+    round_: float = 0.0
+    closed: bool = False
+    words: str = ""
+    """Text, or the tip of anything else."""
+    anchor: Anchor = "start"
+
+    def svg(self) -> str:
+        """Return the element."""
+        named = f' class="{self.kind}"' if self.kind else ""
+        where = " ".join(f'{name}="{_n(value)}"' for name, value in self._numbers())
+        if self.tag == "text":
+            anchored = "" if self.anchor == "start" else f' text-anchor="{self.anchor}"'
+            return f"<text {where}{named}{anchored}>{escape(self.words)}</text>"
+        if self.tag == "path":
+            steps = "".join(
+                f"{'L' if number else 'M'}{_n(x)} {_n(y)}"
+                for number, (x, y) in enumerate(self.places)
+            )
+            where = f'd="{steps}{"Z" if self.closed else ""}"'
+        if not self.words:
+            return f"<{self.tag}{named} {where}/>"
+        return f"<{self.tag}{named} {where}><title>{escape(self.words)}</title></{self.tag}>"
+
+    def _numbers(self) -> list[tuple[str, float]]:
+        x, y = self.places[0]
+        match self.tag:
+            case "line":
+                return [("x1", x), ("y1", y), ("x2", self.places[1][0]), ("y2", self.places[1][1])]
+            case "circle":
+                return [("cx", x), ("cy", y), ("r", self.size[0])]
+            case "rect":
+                size = [("width", self.size[0]), ("height", self.size[1])]
+                rounded = [("rx", self.round_)] if self.round_ else []
+                return [("x", x), ("y", y), *size, *rounded]
+        return [("x", x), ("y", y)]
+
+
 class Canvas:
     """A drawing of so many pixels."""
 
     def __init__(self, width: float, height: float, title: str) -> None:
         self.width, self.height = width, height
         self._title = title
-        self._parts: list[str] = []
+        self.parts: list[Part] = []
 
     def line(self, start: Place, end: Place, kind: str, tip: str = "") -> None:
         """Draw a straight line."""
-        (x1, y1), (x2, y2) = start, end
-        self._add("line", kind, tip, x1=x1, y1=y1, x2=x2, y2=y2)
+        self.parts.append(Part("line", kind, (start, end), words=tip))
 
     def path(
         self, places: Iterable[Place], kind: str, tip: str = "", *, closed: bool = False
     ) -> None:
         """Draw a line from place to place."""
-        steps = " ".join(f"{'L' if n else 'M'}{_n(x)} {_n(y)}" for n, (x, y) in enumerate(places))
-        self._add("path", kind, tip, d=f"{steps}Z" if closed else steps)
+        self.parts.append(Part("path", kind, tuple(places), closed=closed, words=tip))
 
     def circle(self, centre: Place, radius: float, kind: str, tip: str = "") -> None:
         """Draw a circle."""
-        self._add("circle", kind, tip, cx=centre[0], cy=centre[1], r=radius)
+        self.parts.append(Part("circle", kind, (centre,), (radius, radius), words=tip))
 
     def rectangle(
         self,
@@ -52,30 +98,15 @@ class Canvas:
         kind: str,
         tip: str = "",
         *,
-        round_: float = 0,
+        round_: float = 0.0,
     ) -> None:
         """Draw a rectangle from its upper left corner."""
-        shape = {"rx": round_} if round_ else {}
-        x, y = corner
-        self._add(
-            "rect", kind, tip, x=x, y=y, width=max(0.0, width), height=max(0.0, height), **shape
-        )
+        size = (max(0.0, width), max(0.0, height))
+        self.parts.append(Part("rect", kind, (corner,), size, round_=round_, words=tip))
 
-    def text(
-        self, place: Place, words: str, kind: str = "", *, anchor: Anchor = "start", turn: float = 0
-    ) -> None:
-        """Write words, their base line at `place`.
-
-        Args:
-            turn: degrees clockwise about the place.
-        """
-        x, y = place
-        turned = f' transform="rotate({_n(turn)} {_n(x)} {_n(y)})"' if turn else ""
-        named = f' class="{kind}"' if kind else ""
-        anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
-        self._parts.append(
-            f'<text x="{_n(x)}" y="{_n(y)}"{named}{anchored}{turned}>{escape(words)}</text>'
-        )
+    def text(self, place: Place, words: str, kind: str = "", *, anchor: Anchor = "start") -> None:
+        """Write words, their base line at `place`."""
+        self.parts.append(Part("text", kind, (place,), words=words, anchor=anchor))
 
     def mark(self, centre: Place, shape: str, radius: float, kind: str, tip: str = "") -> None:
         """Draw a point: `circle`, `ring`, `cross`, `diamond` or `star`."""
@@ -83,13 +114,8 @@ class Canvas:
         match shape:
             case "cross":
                 r = radius * 0.85
-                self._add(
-                    "path",
-                    kind,
-                    tip,
-                    d=f"M{_n(x - r)} {_n(y - r)}L{_n(x + r)} {_n(y + r)}"
-                    f"M{_n(x - r)} {_n(y + r)}L{_n(x + r)} {_n(y - r)}",
-                )
+                self.line((x - r, y - r), (x + r, y + r), kind, tip)
+                self.line((x - r, y + r), (x + r, y - r), kind, tip)
             case "diamond":
                 r = radius * 1.2
                 places = [(x, y - r), (x + r, y), (x, y + r), (x - r, y)]
@@ -107,7 +133,7 @@ class Canvas:
         """
         size = f'viewBox="0 0 {_n(self.width)} {_n(self.height)}"'
         title = f"<title>{escape(self._title)}</title>"
-        body = "".join(self._parts)
+        body = "".join(part.svg() for part in self.parts)
         if css is None:
             name = escape(self._title, quote=True)
             return (
@@ -119,18 +145,6 @@ class Canvas:
             f"<style>{css}</style>"
             f'<rect class="paper" width="100%" height="100%"/>{body}</svg>\n'
         )
-
-    def _add(self, tag: str, kind: str, tip: str, **attributes: float | str) -> None:
-        written = "".join(
-            f' {name}="{value if isinstance(value, str) else _n(value)}"'
-            for name, value in attributes.items()
-        )
-        if tip:
-            self._parts.append(
-                f'<{tag} class="{kind}"{written}><title>{escape(tip)}</title></{tag}>'
-            )
-        else:
-            self._parts.append(f'<{tag} class="{kind}"{written}/>')
 
 
 def own_file(canvas: Canvas) -> str:
