@@ -14,7 +14,7 @@ import numpy as np
 from core.load.histogram import Floats
 from core.task import Arrivals
 
-BLOCK = 256
+BLOCK = 128
 """Requests in a block."""
 
 

@@ -23,6 +23,9 @@ AT_ONCE = 128
 DROPS_TOLERATED = 3
 """Requests lost to dead connections before none is used twice, unless they are few among many."""
 
+MERGES_TOLERATED = 0.05
+"""Share of a stream's tokens that may be read with the one before while readings wait."""
+
 SPARE = 4
 """Idle connections that an open loop keeps."""
 
@@ -161,7 +164,8 @@ class Connections:
     def _learn_from(self, exchange: Exchange) -> None:
         gaps = exchange.answer.chunks - 1
         if self._patient and self._poller is not None and gaps > 0:
-            self._poller.expect_gaps((exchange.last - exchange.first) // gaps)
+            merged = exchange.merged > MERGES_TOLERATED * gaps
+            self._poller.expect_gaps((exchange.last - exchange.first) // gaps, merged=merged)
 
     def _ask_on_new(self, request: Request, due: int | None, on_end: OnEnd) -> None:
         async def open_and_ask() -> None:

@@ -10,6 +10,9 @@ from core.load.plan import MeasurementError, Target
 from core.load.requests import RequestWriter
 from core.load.sse import error_message
 
+ATTEMPTS = 3
+"""How often a count is asked for, until a server that fails (429, 5xx) is taken at its word."""
+
 
 class TokenCounter:
     """Asks for token counts. Use as an asynchronous context manager."""
@@ -55,7 +58,10 @@ class TokenCounter:
 
     async def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         try:
-            reply = await self._client.post(path, json=body)
+            for _ in range(ATTEMPTS):
+                reply = await self._client.post(path, json=body)
+                if reply.status_code not in {429, *range(500, 600)}:
+                    break
         except httpx.TimeoutException:
             raise MeasurementError(
                 Failure(

@@ -48,6 +48,7 @@ class Exchange:
         "keeps_alive",
         "lag",
         "last",
+        "merged",
         "request",
         "sent",
         "stamp",
@@ -61,6 +62,8 @@ class Exchange:
         self.sent = sent
         self.first = self.last = self.end = 0
         self.first_lag = self.first_merged = 0
+        self.merged = 0
+        """Events with content that were read together with the one before."""
         self.ending: int | None = None
         """None while the answer is under way."""
         self.answer = Answer(keep_text=request.user is not None)
@@ -169,6 +172,9 @@ class Exchange:
             ledger.gaps.append(stamp - self.last)
         ledger.stamps.append(stamp)
         self.last = stamp
+        if arrived == 1:
+            return
+        self.merged += arrived - 1
         for _ in range(arrived - 1):
             ledger.gaps.append(0)
             ledger.stamps.append(stamp)

@@ -1,6 +1,6 @@
 /* A streaming OpenAI server of known truth, for measuring load generators.
  *
- *   cc -O2 -o load_stub load_stub.c && ./load_stub TTFT_US ITL_US LOG [TOKENS_PER_CHUNK]
+ *   cc -O2 -o load_stub load_stub.c && ./load_stub TTFT_US ITL_US LOG [TOKENS_PER_CHUNK [NAME=VALUE …]]
  *
  * Prints the port it listens on (127.0.0.1). Each answer has max_tokens tokens: the first is due
  * TTFT_US after the request arrived, each later one ITL_US after the one before, on an absolute
@@ -10,6 +10,14 @@
  *
  * where first and last are the moments just before the send() of the first and last token: the truth
  * that a client's figures are held against. One thread, epoll, no allocation while streaming.
+ *
+ * A scripted distribution, each value by independent draws of a seeded generator:
+ *
+ *   seed=N  jitter=US        up to so much is added to every TTFT, uniformly
+ *   slow=SHARE slow_us=US    share of requests with a longer TTFT, and how much longer
+ *   stall=SHARE stall_us=US  share of gaps between tokens that are longer, and how much longer
+ *   burst=N                  so many tokens come at once, as events of their own
+ *   refuse=SHARE empty=SHARE answers that are a 503, or a 200 without a single token
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -44,7 +52,10 @@ static int heap[MAX_FD], heap_length;
 static struct record *records;
 static long record_count, record_room;
 static int64_t ttft, itl;
-static int tokens_per_chunk = 1, poller;
+static int tokens_per_chunk = 1, poller, burst = 1;
+static double slow, stall, refuse, empty;
+static int64_t jitter, slow_by, stall_by;
+static uint64_t random_state = 88172645463325252ULL;
 static volatile sig_atomic_t over;
 
 static void stop(int number) { (void)number; over = 1; }
@@ -53,6 +64,13 @@ static int64_t now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static double uniform(void) {
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (random_state >> 11) / 9007199254740992.0;
 }
 
 /* A binary heap of streams by the moment their next token is due. */
@@ -140,7 +158,9 @@ static void begin(int fd, struct stream *s, int header_length, int body_length, 
     records[record_count] = (struct record){.arrived = arrived, .tokens = s->tokens};
     s->record = record_count++;
     prepare_chunk(s);
-    s->due = arrived + ttft;
+    if (uniform() < refuse) s->tokens = -1;
+    else if (uniform() < empty) s->tokens = 0;
+    s->due = arrived + ttft + (int64_t)(jitter * uniform()) + (uniform() < slow ? slow_by : 0);
     heap_put(heap_length, fd);
     heap_up(heap_length++);
 }
@@ -189,6 +209,17 @@ static void due(int fd) {
     struct stream *s = streams[fd];
     struct record *r = &records[s->record];
     int64_t t = now();
+    if (s->tokens < 0) {
+        static const char busy[] = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
+        heap_remove(s->heap_at);
+        if (put(fd, busy, sizeof busy - 1)) drop(fd);
+        return;
+    }
+    if (s->tokens == 0) {
+        if (put(fd, HEAD, sizeof HEAD - 1)) { drop(fd); return; }
+        finish(fd, s);
+        return;
+    }
     if (s->sent == 0) {
         char first[1024];
         memcpy(first, HEAD, sizeof HEAD - 1);
@@ -200,7 +231,7 @@ static void due(int fd) {
     r->late += t - s->due;
     s->sent += tokens_per_chunk;
     if (s->sent >= s->tokens) { finish(fd, s); return; }
-    s->due += itl;
+    if (s->sent % burst == 0) s->due += burst * itl + (uniform() < stall ? stall_by : 0);
     heap_down(s->heap_at);
 }
 
@@ -222,6 +253,23 @@ int main(int argc, char **argv) {
     ttft = atoll(argv[1]) * 1000;
     itl = atoll(argv[2]) * 1000;
     if (argc > 4) tokens_per_chunk = atoi(argv[4]);
+    for (int i = 5; i < argc; i++) {
+        char *value = strchr(argv[i], '=');
+        if (!value) { fprintf(stderr, "stub: NAME=VALUE, not %s\n", argv[i]); return 2; }
+        *value++ = 0;
+        double number = atof(value);
+        if (!strcmp(argv[i], "seed")) random_state += 0x9E3779B97F4A7C15ULL * (uint64_t)(number + 1);
+        else if (!strcmp(argv[i], "jitter")) jitter = number * 1000;
+        else if (!strcmp(argv[i], "slow")) slow = number;
+        else if (!strcmp(argv[i], "slow_us")) slow_by = number * 1000;
+        else if (!strcmp(argv[i], "stall")) stall = number;
+        else if (!strcmp(argv[i], "stall_us")) stall_by = number * 1000;
+        else if (!strcmp(argv[i], "burst")) burst = number;
+        else if (!strcmp(argv[i], "refuse")) refuse = number;
+        else if (!strcmp(argv[i], "empty")) empty = number;
+        else { fprintf(stderr, "stub: no %s\n", argv[i]); return 2; }
+    }
+    for (int i = 0; i < 20; i++) uniform();
     signal(SIGTERM, stop);
     signal(SIGINT, stop);
     struct rlimit files = {MAX_FD, MAX_FD};

@@ -16,7 +16,11 @@ TRUTH = np.dtype([(name, "<i8") for name in ("arrived", "first", "last", "end", 
 class Stub:
     """Use as a context manager; afterwards, `truth` holds one row for each answer."""
 
-    def __init__(self, ttft: float = 0.05, itl: float = 0.01, tokens_per_chunk: int = 1) -> None:
+    def __init__(
+        self, ttft: float = 0.05, itl: float = 0.01, tokens_per_chunk: int = 1, **script: float
+    ) -> None:
+        """Answer after `ttft` seconds, a token each `itl`; `script` is explained in the C file."""
+        self._script = [f"{name}={value!r}" for name, value in script.items()]
         self._arguments = [str(round(ttft * 1e6)), str(round(itl * 1e6))]
         self._tokens_per_chunk = str(tokens_per_chunk)
         self.truth: np.ndarray = np.empty(0, dtype=TRUTH)
@@ -27,7 +31,7 @@ class Stub:
         subprocess.run(["cc", "-O2", "-o", program, SOURCE], check=True)
         self._log = self._folder / "log"
         self._process = subprocess.Popen(
-            [program, *self._arguments, self._log, self._tokens_per_chunk],
+            [program, *self._arguments, self._log, self._tokens_per_chunk, *self._script],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

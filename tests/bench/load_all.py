@@ -1,0 +1,39 @@
+"""Every figure of the load generator, one table after the other: `python -m tests.bench.load_all`.
+
+Takes about twenty minutes; let the machine be idle. `… load_all accuracy cost` runs only those. The
+comparison with other clients wants an environment that has aiohttp and httpx in $LOAD_BENCH_PYTHON,
+or makes one.
+"""
+
+import sys
+from collections.abc import Callable
+
+from tests.bench import (
+    load_accuracy,
+    load_arrivals,
+    load_cost,
+    load_known,
+    load_scale,
+    load_selfcheck,
+)
+
+PIECES: dict[str, Callable[[], None]] = {
+    "accuracy": load_accuracy.main,
+    "cost": load_cost.main,
+    "scale": load_scale.main,
+    "arrivals": load_arrivals.main,
+    "selfcheck": load_selfcheck.main,
+    "known": load_known.main,
+}
+
+
+def main() -> None:
+    asked = sys.argv[1:] or list(PIECES)
+    sys.argv[1:] = []
+    for name in asked:
+        print(f"\n=== {name}", flush=True)
+        PIECES[name]()
+
+
+if __name__ == "__main__":
+    main()
