@@ -117,15 +117,16 @@ class StampedConnection(Connection):
         except OSError as error:
             self._lost(reason(error))
             return
+        wall, now = time.time_ns(), time.monotonic_ns()  # as near to one another as can be
         lag = 0
         if ancillary:
             seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
-            lag = time.time_ns() - seconds * 1_000_000_000 - nanoseconds
+            lag = wall - seconds * 1_000_000_000 - nanoseconds
             if not 0 <= lag < _ABSURD:
                 lag = 0
             self._ledger.lags.append(lag)
         if data:
-            self._received(data, time.monotonic_ns() - lag, lag)
+            self._received(data, now - lag, lag)
         else:
             self._lost("the server closed the connection")
 
