@@ -63,7 +63,7 @@ def describe(action: argparse.Action) -> "dict[str, Any]":
         flag["type"] = kind
     default = plain(action.default)
     if action.choices is not None:
-        flag["choices"] = [str(getattr(choice, "value", choice)) for choice in action.choices]
+        flag["choices"] = choices_of(action)
         if str(default) not in flag["choices"]:
             default = None  # it stands for "not given" and cannot be written
     if default is not None:
@@ -74,6 +74,12 @@ def describe(action: argparse.Action) -> "dict[str, Any]":
     if replaced_by is not None:
         flag["deprecated"] = replaced_by
     return flag
+
+
+def choices_of(action: argparse.Action) -> "list[str]":
+    """Return the values a flag may have; those of a set in order, as a set has none."""
+    choices = [str(getattr(choice, "value", choice)) for choice in action.choices or ()]
+    return sorted(choices) if isinstance(action.choices, (set, frozenset)) else choices
 
 
 def arity(action: argparse.Action) -> str:

@@ -50,8 +50,14 @@ def read_page(text: str, names: MetricNames, at: float) -> Snapshot:
 
     prompts, queries = added(names.prompt_tokens), added(names.cache_queries)
     hits = added(names.cache_hits)
-    if names.prompts_without_cached and prompts is not None and hits is not None:
-        prompts = queries = prompts + hits
+    preemptions = added(names.preemptions)
+    if names.prompts_without_cached:
+        if prompts is not None and hits is not None:
+            prompts = queries = prompts + hits
+    elif prompts is not None:
+        # SGLang shows a counter of rare things only once there was one.
+        hits = 0.0 if hits is None and names.cache_hits else hits
+        preemptions = 0.0 if preemptions is None and names.preemptions else preemptions
     shares = next((samples[name] for name in names.kv_usage if name in samples), None)
     return Snapshot(
         at=at,
@@ -60,7 +66,7 @@ def read_page(text: str, names: MetricNames, at: float) -> Snapshot:
         running=added(names.running),
         queued=added(names.queued),
         kv_usage=fmean(shares) if shares else None,
-        preemptions=added(names.preemptions),
+        preemptions=preemptions,
         cache_hits=hits,
         cache_queries=queries,
     )

@@ -56,6 +56,13 @@ def test_llama_server_counts_cached_prompts_apart() -> None:
     assert seen.kv_usage is None
 
 
+def test_what_sglang_does_not_show_yet_has_not_happened() -> None:
+    page = 'sglang:prompt_tokens_total{is_streaming="false"} 46.0\n'
+    seen = read_page(page, metric_names.SGLANG, 0.0)
+    assert (seen.cache_hits, seen.cache_queries, seen.preemptions) == (0.0, 46.0, 0.0)
+    assert read_page("", metric_names.SGLANG, 0.0).preemptions is None
+
+
 @given(st.text())
 def test_no_page_breaks_the_reader(text: str) -> None:
     read_page(text, metric_names.VLLM, 0.0)
