@@ -140,7 +140,8 @@ class LoadFound(Frozen):
     broke: float | None
     """The smallest load that was found not to hold them. None: even the largest tried does."""
     certain: bool
-    """Whether both sides of the border are known by 95 % intervals, not just by their figures."""
+    """Whether the border is as close as was asked, and known on both sides by 95 % intervals, not
+    just by the figures."""
     client_bound: bool = False
     """Whether the search ended because the client could not give more load."""
     given_up: bool = False

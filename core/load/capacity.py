@@ -5,6 +5,7 @@ certain; one that leaves it open is measured again, with more requests, and is j
 at last. The result says whether the border is certain.
 """
 
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ class CapacityPlan(Frozen):
     at once where it does not hold: then this configuration cannot win."""
     requests_per_stream: int = Field(default=4, ge=1)
     """In closed loop, fewest measured requests for each one under way."""
+    max_seconds: float | None = Field(default=None, gt=0)
+    """After so long no further load is tried; what was found by then is the result."""
     level: LevelPlan
     """How each level is measured; its `level` and `requests` are replaced, its thresholds are the
     SLO. The result gets its index."""
@@ -95,7 +98,7 @@ class _Trial:
 
 
 async def find_capacity(
-    plan: CapacityPlan, measure: Measure
+    plan: CapacityPlan, measure: Measure, clock: Callable[[], float] = time.monotonic
 ) -> AsyncGenerator[Progress | Probe | RequestTable | SubRound, None]:
     """Measure load after load; yield progress, each load tried, and then the result.
 
@@ -118,7 +121,10 @@ async def find_capacity(
     trials: dict[float, _Trial] = {}
     probes: list[Probe] = []
     client_bound = given_up = False
+    began = clock()
     while not given_up and (load := search.ask()) is not None:
+        if probes and plan.max_seconds is not None and clock() - began > plan.max_seconds:
+            break
         trial = trials[load] = _Trial(load)
         async with aclosing(trial.run(plan, measure)) as running:
             async for progress in running:
@@ -136,7 +142,7 @@ async def find_capacity(
         over=plan.rules.over,
         load=search.held,
         broke=search.broke,
-        certain=not client_bound and all(trials[load].holding != "unclear" for load in ends),
+        certain=search.ask() is None and all(trials[load].holding != "unclear" for load in ends),
         client_bound=client_bound,
         given_up=given_up,
         probes=tuple(probes),

@@ -10,6 +10,10 @@ from core.task import Benchmark, Level, Task
 REQUESTS_PER_STREAM = 4
 """Fewest requests at a level for each that is in flight: fewer would be ramp-up and drain alone."""
 
+SEARCH_SHARE = 0.7
+"""Share of a level's part of an experiment's time after which a search begins no further probe: the
+server has to start, too, and the last probe to end."""
+
 
 @dataclass(frozen=True)
 class PlanTerms:
@@ -98,6 +102,7 @@ def capacity_plan(
         rules=rules,
         incumbent=incumbent,
         requests_per_stream=REQUESTS_PER_STREAM,
+        max_seconds=SEARCH_SHARE * task.optimization.timeout_per_iteration / len(task.levels()),
         level=level_plan(task, probe, terms),
     )
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from core.errors import TaskError
-from core.task.document import Task
+from core.task.document import LOAD_OBJECTIVES, Task
 from core.task.explaining import explanations
 from core.task.older import notices_on
 from core.task.preset import Preset
@@ -83,6 +83,16 @@ def _notices(source: Source, task: Task) -> list[str]:
                 f"; {task.level_time_limit:g} s is what optimization.timeout_per_iteration leaves"
             )
         notices.append(source.at(("benchmark", "max_time_per_iteration"), told))
+    if task.optimization.objective in LOAD_OBJECTIVES:
+        told = (
+            f"has no effect with {task.optimization.objective}, which searches the load:"
+            " benchmark.load_search says how"
+        )
+        notices += [
+            source.at(("benchmark", name), told)
+            for name in ("num_concurrency", "request_rate", "trace")
+            if getattr(task.benchmark, name) and name in task.benchmark.model_fields_set
+        ]
     notices += [
         source.at(("parameters", name), "has no values and is left out")
         for name, space in task.parameters.items()

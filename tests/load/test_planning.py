@@ -107,6 +107,16 @@ def test_the_largest_load_is_searched_once_for_each_scenario(objective: str) -> 
     assert plan.level.thresholds == {"ttft_p90": 1}
 
 
+def test_loads_that_are_given_where_the_load_is_searched_are_noticed() -> None:
+    text = (
+        f"{SMALLEST}benchmark: {{num_concurrency: [4]}}\n"
+        "optimization: {objective: maximize_goodput}\nslo: {ttft: {p90: 1}}\n"
+    )
+    (notice,) = parse_task(text).notices
+    assert "num_concurrency: has no effect with maximize_goodput" in notice
+    assert parse_task(text.replace("maximize_goodput", "minimize_ttft")).notices == ()
+
+
 @pytest.mark.parametrize(
     ("benchmark", "rest", "told"),
     [

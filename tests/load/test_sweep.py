@@ -150,6 +150,7 @@ async def search(
     incumbent: float | None = None,
     refuses_above: float = math.inf,
     saturates_above: float = math.inf,
+    seconds: float | None = None,
     **rules: object,
 ) -> Searched:
     """Search a server whose TTFT grows by 10 ms with each request under way."""
@@ -178,7 +179,8 @@ async def search(
     )
     wanted = LoadSearchRules.model_validate({"first": 4, "most": 512} | rules)
     plan = CapacityPlan(scenario=SCENARIO, rules=wanted, incumbent=incumbent, level=level)
-    said = [each async for each in find_capacity(plan, measure)]
+    plan = plan.model_copy(update={"max_seconds": seconds})
+    said = [each async for each in find_capacity(plan, measure, lambda: 10.0 * len(asked))]
     result, table = said[-1], said[-2]
     assert isinstance(result, SubRound)
     assert isinstance(table, RequestTable), "the requests come with the result"
@@ -239,7 +241,7 @@ async def test_a_search_goes_on_from_the_incumbents_load_in_small_steps() -> Non
 
 async def test_the_largest_load_that_may_be_tried_ends_the_search() -> None:
     found = (await search(most=30)).found
-    assert (found.load, found.broke) == (30, None)
+    assert (found.load, found.broke, found.certain) == (30, None, True)
 
 
 async def test_where_no_load_holds_the_least_is_shown() -> None:
@@ -267,3 +269,14 @@ async def test_a_client_that_cannot_give_the_load_ends_the_search_and_proves_not
     assert searched.found.load == 16
     assert searched.result.client is None, "the result is of a load that the client bore"
     assert all(probe.load <= 16 for probe in searched.found.probes)
+
+
+async def test_a_search_ends_in_time_with_what_it_has_and_is_not_certain() -> None:
+    searched = await search(seconds=25)
+    assert [plan.level.concurrency for plan in searched.asked] == [4, 8, 16]
+    assert searched.found.load == 16
+    assert not searched.found.certain
+
+
+async def test_a_search_without_time_still_tries_one_load() -> None:
+    assert (await search(seconds=0.1)).found.load == 4
