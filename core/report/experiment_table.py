@@ -149,8 +149,8 @@ def _time(experiment: Experiment) -> Text:
 
 def _outcome(experiment: Experiment) -> Text:
     words = outcome_in_words(experiment)
-    if experiment.origin == "confirmation":
-        words += " (confirmation)"
+    if experiment.origin not in {"baseline", "search"}:
+        words += f" ({experiment.origin})"
     symbol = outcome_symbol(experiment)
     return Text(f"{symbol} {words}", STYLES.get(symbol, ""))
 

@@ -171,6 +171,13 @@ class ConfirmationRules(Section):
         return repeats
 
 
+def _a_number_or_auto(raw: Any) -> Any:
+    whole = isinstance(raw, int) and not isinstance(raw, bool)
+    if raw == "auto" or (whole and raw >= 1):
+        return raw
+    raise ValueError(f"must be `auto` or a whole number from 1, not {raw}")
+
+
 def _enabled(raw: Any) -> Any:
     """Read `confirmation: false` as a section."""
     return {"enabled": raw} if isinstance(raw, bool) else raw
@@ -199,7 +206,7 @@ class Optimization(Section):
     """Searched experiments after which the defaults are measured again, which shows noise and
     drift; 0: never."""
     budget: Budget = Budget()
-    max_parallel_experiments: Annotated[int, Field(ge=1)] | Literal["auto"] = 1
+    max_parallel_experiments: Annotated[int | str, BeforeValidator(_a_number_or_auto)] = 1
     """Searched experiments at a time, each on GPUs of its own; `auto`: as many as GPUs and two CPUs
     for each allow. What confirms goes alone, and without GPUs it is always one at a time."""
     early_stop: float = Field(default=0.002, ge=0, lt=1)
