@@ -164,7 +164,8 @@ class SearchAdvanced(Occurrence):
     noise: float | None = None
     """Standard deviation of one measurement as a share of it, from repeats. None: none yet."""
     drift: float | None = None
-    """Change of the defaults' figure from their first to their last measurement, as a share."""
+    """Change of the defaults' figure from their first to their last measurement, as a share. None:
+    none is proved."""
 
 
 class SearchEnded(Occurrence):

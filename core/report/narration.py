@@ -76,6 +76,8 @@ def narrate(event: Event, state: RunState) -> str | None:
 def judged(experiment: Experiment) -> str:
     """Return the result of an experiment: `✓ experiment 3: ok, 1.61 s (page-size=64)`."""
     words = [outcome_in_words(experiment)]
+    if experiment.stopped_because:
+        words = [f"{words[0]}: {one_line(experiment.stopped_because)}"]
     if experiment.failure is not None:
         words = [f"{words[0]}: {one_line(experiment.failure.message)}"]
     if verdict := experiment.verdict:

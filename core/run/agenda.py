@@ -356,12 +356,9 @@ class Agenda:
             fresh = [e for e in made if counts(e)]
             if len(fresh) < REVERT_RUNS and len(made) < 2 * REVERT_RUNS and not _broken(fresh):
                 purse = self.purse(view)
-                begun = bool(made)
-                if not begun and not (
-                    purse.left >= LEFT_FOR_REVERTS and purse.affords(REVERT_RUNS)
-                ):
+                if not view.of_origin("revert") and purse.left < LEFT_FOR_REVERTS:
                     return None
-                if begun and not purse.affords(1):
+                if not purse.affords(1 if made else REVERT_RUNS):
                     return None
                 return Measure(reverted, "revert", f"the winner without {flag}")
             return Attribute(

@@ -81,7 +81,7 @@ def noise_and_drift(view: View) -> tuple[float | None, float | None]:
         and (value := objective_of(e)) is not None
     ]
     moved = drift(defaults)
-    return pooled_noise(list(groups.values())), moved.change if moved else None
+    return pooled_noise(list(groups.values())), moved.change if moved and moved.proved else None
 
 
 def _to_confirm(agenda: Agenda, view: View) -> list[Configuration]:

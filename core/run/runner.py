@@ -291,12 +291,17 @@ class Runner:
         return View.of(self._journal.state, time.time(), waiting)
 
     def _note_power(self) -> None:
-        """Say what the confirmation will be able to tell, before anything is spent on it."""
+        """Say how far figures moved, and what the confirmation can tell, before it is paid for."""
         view, rules = self._view(), self._task.optimization.confirmation
         contenders = sum(arm != DEFAULTS for arm in self._agenda.entrants(view))
         if not (rules.enabled and self._task.optimization.baseline and contenders):
             return
-        known, _ = noise_and_drift(view)
+        known, drift = noise_and_drift(view)
+        if drift is not None:
+            self._note(
+                f"the defaults' figure moved by {drift:+.1%} in the course of the search; what was"
+                " measured at different times compares only so far"
+            )
         self._note(power_in_words(known, _USUAL_NOISE, contenders, rules.repeats))
 
     def _note(self, text: str) -> None:

@@ -291,7 +291,7 @@ def standardise(targets: Array, limit: float = 4.0) -> tuple[Array, Array, Array
     """
     median = np.nanmedian(targets, axis=0)
     spread = 1.4826 * np.nanmedian(np.abs(targets - median), axis=0)
-    bound = np.where(spread > 0, limit * spread, np.inf)
+    bound = np.where(spread > 0, limit * np.where(spread > 0, spread, 1.0), np.inf)
     clipped = np.clip(targets, median - bound, median + bound)
     shift = np.nanmean(clipped, axis=0)
     scale = np.nanstd(clipped, axis=0)

@@ -15,6 +15,7 @@ from core.events import (
     WinnerConfirmed,
 )
 from core.run.agenda import Agenda, Attribute, Conclude, EndSearch, Measure, Stop, View
+from core.run.importance import ranking_by_model
 from core.search import Space, choose
 from core.task import Configuration, Task
 from core.verdict import judge
@@ -31,7 +32,8 @@ def spelled(configuration: Configuration) -> str:
 
 def agenda_for(task: Task) -> Agenda:
     space = Space.of(task.parameters, spelled)
-    return Agenda(task, space, choose(task.optimization, space, task.slo))
+    strategy = choose(task.optimization, space, task.slo)
+    return Agenda(task, space, strategy, ranking_by_model(space, task))
 
 
 @dataclass

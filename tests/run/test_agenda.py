@@ -145,6 +145,35 @@ def test_a_flag_that_matters_is_told_from_one_that_does_not() -> None:
     assert len(effects["batch"].runs) == 3
 
 
+def test_flags_that_wait_for_a_reverted_one_go_with_it() -> None:
+    parameters = {
+        "spec": ["off", "on"],
+        "draft": {"values": [1, 2, 4], "when": {"spec": "on"}},
+        "share": {"type": "continuous", "low": 0.5, "high": 0.9},
+        "quant": [None, "fp8"],
+    }
+
+    def truth(configuration: Configuration) -> float:
+        draft = int(str(configuration.get("draft") or 0))
+        fast = 0.5 if configuration.get("quant") == "fp8" else 1.0
+        return (2.0 - 0.2 * draft) * fast
+
+    task = pure_task(parameters, confirmation={"contenders": 1}, max_iterations=24)  # type: ignore[arg-type]
+    play = Play(task, truth, noise=0.01, seed=2)
+    play.run()
+    assert play.state.confirmation is not None
+    winner = play.state.experiments[play.state.confirmation.winner or 0].configuration
+    reverted = {
+        effect.flag: {play.state.experiments[run].configuration for run in effect.runs}
+        for effect in play.state.effects.values()
+    }
+    assert len(reverted) == 3
+    for flag, configurations in reverted.items():
+        (without,) = configurations
+        lost = {flag, "draft"} if flag == "spec" else {flag}
+        assert without == Configuration({k: v for k, v in winner.items() if k not in lost})
+
+
 def test_a_budget_of_launches_is_kept_and_shared_with_the_confirmation() -> None:
     play = Play(pure_task({"a": list(range(40))}, budget={"experiments": 20}), faster_with(0.3))
     play.run()
