@@ -1,6 +1,7 @@
 """From words to a call. Imports nothing heavy: `--help` answers at once."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -60,9 +61,12 @@ def parse(argv: Sequence[str]) -> Call:
 
 
 def _app() -> int:
-    """Show the app, which is loaded only now."""
+    """Show the app, which is loaded only now, and meanwhile end what dead runs have left."""
+    from core.machine.runner_process import start_cleaning
     from tui.app import run_app
 
+    if sys.stdout.isatty():
+        start_cleaning()
     return run_app()
 
 

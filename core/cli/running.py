@@ -48,15 +48,15 @@ def resume(ref: str, *, as_json: bool) -> int:
 
 
 def ask_before_custom_command(reading: Reading, *, agreed: bool) -> None:
-    """Have the user agree to a command that the task file brings along.
+    """Have the user agree to a command or a program that the task file brings along.
 
     Raises:
         UsageError: the user does not agree, or cannot be asked.
     """
-    command = reading.task.engine.command
-    if reading.task.base_runtime != "custom" or agreed:
+    command = reading.task.engine.command or reading.task.engine.executable
+    if command is None or agreed:
         return
-    shown = command if isinstance(command, str) else " ".join(command or ())
+    shown = command if isinstance(command, str) else " ".join(command)
     if not sys.stdin.isatty():
         raise UsageError(f"{reading.source.name} runs `{shown}`; add --yes if you trust the file")
     print(f"{reading.source.name} runs this command:\n  {shown}", file=sys.stderr)

@@ -3,6 +3,7 @@
 The runner reads its task from the store, so nothing but the task's name is handed over.
 """
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -43,6 +44,20 @@ def start_runner(ref: str, log: Path) -> ProcessIdentity:
     # Waited for from now on, so that no zombie stays.
     threading.Thread(target=process.wait, name=f"runner {ref}", daemon=True).start()
     return who
+
+
+def start_cleaning() -> None:
+    """Have a process of its own end what dead runs have left, and do not wait for it."""
+    command = [sys.executable, "-m", "core.cli", "clean"]
+    with contextlib.suppress(OSError):  # the next start tries again
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        threading.Thread(target=process.wait, name="cleaning", daemon=True).start()
 
 
 def stop_runner(who: ProcessIdentity) -> bool:

@@ -207,7 +207,7 @@ class Agenda:
     def _tell(self, view: View) -> None:
         for experiment in view.over:
             searched = experiment.origin in {"baseline", "search"}
-            if searched and experiment.number not in self._told and not _transient(experiment):
+            if searched and experiment.number not in self._told and not _redone(experiment, view):
                 self._told.add(experiment.number)
                 self.strategy.tell(experiment)
 
@@ -407,8 +407,20 @@ def _broken(runs: Sequence[Experiment]) -> bool:
     return any(run.failure is not None for run in runs)
 
 
-def _transient(experiment: Experiment) -> bool:
-    return experiment.failure is not None and experiment.failure.transient
+def _redone(experiment: Experiment, view: View) -> bool:
+    """Return whether a second try counts instead: it failed in a way that may not come again."""
+    transient = experiment.failure is not None and experiment.failure.transient
+    return transient and _tries(experiment, view)[:1] == [experiment]
+
+
+def _tries(experiment: Experiment, view: View) -> list[Experiment]:
+    """Return all that measured the same for the same reason, but for those that were broken off."""
+    return [
+        e
+        for e in view.experiments
+        if (e.configuration, e.origin) == (experiment.configuration, experiment.origin)
+        and e.outcome not in _BROKEN_OFF
+    ]
 
 
 def _once_more(view: View) -> Measure | None:
@@ -418,12 +430,7 @@ def _once_more(view: View) -> Measure | None:
     for failed in view.over:
         if failed.failure is None or not failed.failure.transient:
             continue
-        tries = sum(
-            (e.configuration, e.origin) == (failed.configuration, failed.origin)
-            and e.outcome not in _BROKEN_OFF
-            for e in view.experiments
-        )
-        if tries == 1:
+        if len(_tries(failed, view)) == 1:
             full = failed.origin != "search"
             reason = f"once more: {failed.failure.message}"
             return Measure(failed.configuration, failed.origin, reason, failed.promise, full)

@@ -157,6 +157,14 @@ def test_a_command_from_a_file_is_not_run_unasked(autotuner: Shell) -> None:
     assert "add --yes if you trust the file" in ran.stderr
 
 
+def test_a_program_that_a_file_names_is_not_run_unasked(autotuner: Shell) -> None:
+    text = "task_name: t\nmodel: {id_or_path: m}\nbase_runtime: llamacpp\n"
+    text += f"engine: {{executable: {sys.executable}}}\nparameters: {{parallel: [1, 2]}}\n"
+    ran = autotuner("--run", autotuner.write(text))
+    assert ran.returncode == 2
+    assert f"runs `{sys.executable}`; add --yes if you trust the file" in ran.stderr
+
+
 def test_a_home_that_is_no_folder_is_status_3(autotuner: Shell) -> None:
     autotuner.home.write_text("a file")
     ran = autotuner("--run", autotuner.write(TASK), "--yes")

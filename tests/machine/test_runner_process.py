@@ -1,6 +1,7 @@
 """A runner on its own: it outlives its starter's session, and stops when it alone is asked to."""
 
 import os
+import signal
 import stat
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from core.errors import HostError
 from core.events import ProcessIdentity
 from core.machine import identity
-from core.machine.runner_process import start_runner, stop_runner
+from core.machine.runner_process import start_cleaning, start_runner, stop_runner
 from tests.machine.conftest import wait_until
 
 STAND_IN = """\
@@ -45,6 +46,17 @@ def test_a_runner_is_started_apart_and_stopped_by_identity(stand_in: Path) -> No
     wait_until(lambda: not identity.is_alive(who), "the runner's end")
     assert stand_in.read_text().endswith("stopping\n")
     assert not stop_runner(who)
+
+
+def test_cleaning_is_started_and_not_waited_for(
+    stand_in: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = set(identity.descendants(identity.myself()))
+    start_cleaning()
+    (cleaner,) = set(identity.descendants(identity.myself())) - before
+    identity.send(cleaner, signal.SIGKILL)
+    wait_until(lambda: not identity.is_alive(cleaner), "the cleaner's end")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_later_process_of_the_same_number_is_not_stopped(stand_in: Path) -> None:
