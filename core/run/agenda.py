@@ -60,13 +60,16 @@ class View:
     """Unix time."""
     waiting: int = 0
     """What was said to be searched next and has not been begun yet."""
+    began: float = 0.0
+    """When the present runner took the run up, in Unix time."""
 
     @classmethod
     def of(cls, state: RunState, now: float, waiting: int = 0) -> "View":
         """Return the run as it stands."""
         experiments = tuple(state.experiments[number] for number in sorted(state.experiments))
         ended, proved, effects = state.search_ended, state.confirmation, tuple(state.effects)
-        return cls(experiments, ended, proved, effects, now, waiting)
+        began = 0.0 if state.began is None else state.began.at
+        return cls(experiments, ended, proved, effects, now, waiting, began)
 
     @property
     def busy(self) -> bool:
@@ -180,7 +183,7 @@ class Agenda:
             return self._search(view)
         if view.busy:
             return Wait()  # what confirms goes alone
-        if cause := hopeless(view.over):
+        if cause := hopeless(view):
             return Stop("failed", cause)
         if view.confirmation is None:
             return self._confirm(view)
@@ -221,7 +224,7 @@ class Agenda:
             return Wait()
         if again := _once_more(view):
             return again
-        if cause := hopeless(view.over):
+        if cause := hopeless(view):
             return Wait() if view.busy else Stop("failed", cause)
         if self._repeat_is_due(view):
             return Measure(DEFAULTS, "repeat", "noise and drift")
@@ -437,8 +440,9 @@ def _once_more(view: View) -> Measure | None:
     return None
 
 
-def hopeless(over: Sequence[Experiment]) -> str | None:
-    """Return why going on is pointless, or None."""
+def hopeless(view: View) -> str | None:
+    """Return why going on is pointless, or None. Whoever takes a run up again has mended it."""
+    over = [e for e in view.over if e.began_at >= view.began]
     failures = [e.failure for e in over[-HOPELESS:] if e.failure is not None]
     if len(failures) < HOPELESS or len({failure.message for failure in failures}) > 1:
         return None

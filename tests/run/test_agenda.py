@@ -1,13 +1,14 @@
 """The whole loop as a function of its history: thousands of runs, and not one server."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.events import Failure, FailureKind
-from core.run.agenda import Attribute, Conclude, EndSearch, Measure, Stop
+from core.run.agenda import Attribute, Conclude, EndSearch, Measure, Stop, View, hopeless
 from core.task import DEFAULTS, Configuration
 from core.verdict import best
 from tests.run.histories import Play, Truth, pure_task
@@ -230,6 +231,9 @@ def test_a_machine_that_fails_alike_again_and_again_ends_the_run() -> None:
     ending = play.run()
     assert ending == Stop("failed", "3 experiments in a row failed alike: no driver")
     assert len(play.launched) == 3
+    view = View.of(play.state, play.now)
+    assert hopeless(view)
+    assert not hopeless(replace(view, began=play.now))
 
 
 def test_where_everything_crashes_there_is_nothing_to_confirm() -> None:
@@ -241,7 +245,7 @@ def test_where_everything_crashes_there_is_nothing_to_confirm() -> None:
 
 
 def _rugged(configuration: Configuration) -> float | Failure:
-    """Some configurations crash, some even twice, some break the SLO, some are better than the defaults."""
+    """Some configurations crash, some fail even twice, some break the SLO, some are better."""
     a, b = int(str(configuration.get("a") or 0)), int(str(configuration.get("b") or 0))
     if (a, b) in {(3, 1), (4, 4)}:
         return OUT_OF_MEMORY
