@@ -28,6 +28,9 @@ from core.task import Frozen, Level, LoadSearchRules, Scenario
 Measure: TypeAlias = Callable[[LevelPlan], AsyncGenerator[Progress | RequestTable | SubRound, None]]
 """Measures one level, as `LoadWorker.measure` does for a target."""
 
+PARDONED = 1
+"""How often a load is measured again because the client was too slow for a moment."""
+
 
 class CapacityPlan(Frozen):
     """What to look for, how closely, and where to begin."""
@@ -77,9 +80,10 @@ class _Trial:
 
     async def run(self, plan: CapacityPlan, measure: Measure) -> AsyncGenerator[Progress, None]:
         """Measure the load until it is certain what holds, or for as often as may be."""
-        for repeat in range(plan.rules.repeats + 1):
+        unclear = bound = 0
+        while unclear <= plan.rules.repeats and bound <= PARDONED:
             try:
-                async with aclosing(measure(_level(plan, self.load, repeat))) as measuring:
+                async with aclosing(measure(_level(plan, self.load, unclear))) as measuring:
                     async for said in measuring:
                         match said:
                             case Progress():
@@ -92,8 +96,12 @@ class _Trial:
             except MeasurementError as error:
                 if error.failure.kind not in _TOO_MUCH:
                     raise
-                self.error, self.holding = error, "breaks"
-            if self.holding != "unclear" or self.client_bound:
+                self.error, self.holding, self.sub_round = error, "breaks", None
+            if self.client_bound:
+                bound += 1
+            elif self.holding == "unclear":
+                unclear += 1
+            else:
                 return
 
 
@@ -104,8 +112,8 @@ async def find_capacity(
 
     The sub-round that comes last is that of the largest load that holds the SLOs, or of the least
     that was tried where none does, with `found` in it; its requests come before it. A load at which
-    too many requests fail does not hold. A probe whose client was too slow proves nothing, and ends
-    the search: the result then says so.
+    too many requests fail does not hold. A probe whose client was too slow, twice, proves nothing
+    and ends the search: the result then says so.
 
     Raises:
         MeasurementError: a load could not be measured for another reason than its size, or not even

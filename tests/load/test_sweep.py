@@ -150,6 +150,7 @@ async def search(
     incumbent: float | None = None,
     refuses_above: float = math.inf,
     saturates_above: float = math.inf,
+    hiccup_at: int | None = None,
     seconds: float | None = None,
     **rules: object,
 ) -> Searched:
@@ -165,7 +166,7 @@ async def search(
             raise MeasurementError(why)
         yield RequestTable(index=plan.index, data=str(load).encode())
         measured = sub_round(load, load * 0.01, width=width_at / plan.requests**0.5)
-        if load > saturates_above:
+        if load > saturates_above or len(asked) - 1 == hiccup_at:
             health = ClientHealth(cpu_share=1, loop_lag_p99=1, send_lag_p99=1, bound=True)
             measured = measured.model_copy(update={"client": health})
         yield measured.model_copy(update={"level": plan.level})
@@ -280,3 +281,10 @@ async def test_a_search_ends_in_time_with_what_it_has_and_is_not_certain() -> No
 
 async def test_a_search_without_time_still_tries_one_load() -> None:
     assert (await search(seconds=0.1)).found.load == 4
+
+
+async def test_a_moment_in_which_the_client_was_slow_costs_a_probe_and_not_the_search() -> None:
+    searched = await search(hiccup_at=1)
+    assert [plan.level.concurrency for plan in searched.asked][:4] == [4, 8, 8, 16]
+    assert not searched.found.client_bound
+    assert searched.found.certain
