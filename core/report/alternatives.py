@@ -75,14 +75,20 @@ def latency_metric(task: Task) -> str:
 
 
 def alternatives(
-    experiments: Sequence[Experiment], recommended: Experiment, task: Task
+    experiments: Sequence[Experiment], recommended: Experiment, task: Task, *, noise: float
 ) -> tuple[Alternative, ...]:
     """Return the feasible experiments that are best in a respect in which they beat `recommended`.
 
-    Differences within 3 % are none: they would have to be confirmed first.
+    Args:
+        experiments: those that could be deployed.
+        recommended: what they are held against.
+        task: what was asked for.
+        noise: share of a figure by which two measurements of the same may differ; a difference
+            within it is none.
     """
     found = []
     for respect, metric, sign, read in _respects(task):
+        least = _LEAST_START if respect == "start" else 0.0
         own = read(recommended)
         if own is None:
             continue
@@ -90,7 +96,7 @@ def alternatives(
         if not rated:
             continue
         _, _, best, figure = min(rated)
-        if best is recommended or sign * figure >= sign * own - 0.03 * abs(own):
+        if best is recommended or sign * figure >= sign * own - max(noise * abs(own), least):
             continue
         found.append(
             Alternative(
@@ -105,6 +111,9 @@ def alternatives(
         )
     return tuple(found)
 
+
+_LEAST_START = 5.0
+"""Seconds of start-up that are worth a word."""
 
 _Read: TypeAlias = Callable[[Experiment], float | None]
 

@@ -71,7 +71,8 @@ def blocks(conclusion: Conclusion, found: Findings, *, experiments: bool = True)
     if found.simulated:
         yield Words("These figures are simulated: they come from a model of a machine.")
     if gain := wording.gain(found):
-        yield Words(f"Gain over the defaults: {gain}.")
+        what = "Objective against the defaults, which break an SLO"
+        yield Words(f"{what if found.defaults_fall_short else 'Gain over the defaults'}: {gain}.")
     yield from _standing(found)
     yield from _launch(conclusion, found)
     yield from _effects(found)

@@ -16,6 +16,7 @@ from core.report.local_effects import effects_of
 from core.report.manifest import Manifest, manifest
 from core.report.standing import Standing, standing
 from core.task import FlagValue, Frozen, Objective
+from core.verdict import rank_key
 from core.verdict.effects import Effect, Interaction, inseparable
 from core.verdict.failures import FailureGroup, failure_groups
 
@@ -53,7 +54,9 @@ class Findings(Frozen):
     failures: tuple[FailureGroup, ...]
     """The largest group first."""
     effects: tuple[Effect, ...]
-    """At the recommended configuration, the strongest flag first."""
+    """At the configuration of experiment `looked_from`, the strongest flag first."""
+    looked_from: int | None
+    """The recommended experiment; where nothing is feasible, the nearest to it."""
     interactions: tuple[Interaction, ...]
     inseparable: tuple[tuple[str, ...], ...]
     """Flags that always changed together."""
@@ -63,6 +66,15 @@ class Findings(Frozen):
     """Why no effects can be told; empty where they are."""
     cautions: tuple[Caution, ...]
     manifest: Manifest
+
+    @property
+    def defaults_fall_short(self) -> bool:
+        """Whether the recommended configuration holds SLOs that the defaults break."""
+        if self.recommended is None or self.baseline is None:
+            return False
+        broken = {m.metric for m in self.baseline.margins if m.left is None or m.left < 0}
+        held = {m.metric for m in self.recommended.margins if m.left is not None and m.left >= 0}
+        return bool(broken) and broken <= held
 
     @property
     def confirmed(self) -> Gain | None:
@@ -80,7 +92,8 @@ def findings(conclusion: Conclusion) -> Findings:
     feasible = [e for e in experiments if _deployable(e, confirmation)]
     defaults = engine_defaults(task.base_runtime, conclusion.varied)
     measured = [e.configuration for e in experiments if e.measured]
-    known = effects_of(conclusion, recommended, defaults)
+    subject = recommended or _nearest(experiments)
+    known = effects_of(conclusion, subject, defaults)
     return Findings(
         headline=conclusion.headline,
         objective=task.optimization.objective,
@@ -90,10 +103,11 @@ def findings(conclusion: Conclusion) -> Findings:
         baseline=_standing(baseline, conclusion),
         gain=conclusion.gain,
         confirmation=confirmation,
-        alternatives=alternatives(feasible, recommended, task) if recommended else (),
+        alternatives=_alternatives(feasible, conclusion),
         front=front_of(feasible, task),
         failures=failure_groups(experiments, defaults),
         effects=known.effects,
+        looked_from=subject.number if subject and known.effects else None,
         interactions=known.interactions,
         inseparable=inseparable(
             [{f: c.get(f, defaults.get(f)) for f in conclusion.varied} for c in measured],
@@ -108,6 +122,23 @@ def findings(conclusion: Conclusion) -> Findings:
         cautions=cautions(conclusion),
         manifest=manifest(conclusion.task, conclusion.state),
     )
+
+
+def _nearest(experiments: Sequence[Experiment]) -> Experiment | None:
+    """Return the measured experiment that comes nearest to holding the SLOs."""
+    measured = [experiment for experiment in experiments if experiment.measured]
+    return min(measured, key=lambda e: (rank_key(e.verdict), e.number), default=None)
+
+
+def _alternatives(
+    feasible: Sequence[Experiment], conclusion: Conclusion
+) -> tuple[Alternative, ...]:
+    if conclusion.recommended is None:
+        return ()
+    confirmed = conclusion.confirmed
+    # Both sides are single measurements: their difference is off by √2 of one's error.
+    noise = 0.05 if confirmed is None else max(0.03, 2 * 2**0.5 * confirmed.noise)
+    return alternatives(feasible, conclusion.recommended, conclusion.task.task, noise=noise)
 
 
 def _standing(experiment: Experiment | None, conclusion: Conclusion) -> Standing | None:

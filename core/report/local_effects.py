@@ -33,11 +33,11 @@ def effects_of(
     A latency is looked at where the recommended configuration is worst, as its SLO is.
 
     Args:
-        recommended: the experiment to hand back; None: there is nothing to look from.
+        recommended: the experiment to look from; None: there is none.
         defaults: what the engine assumes for flags that are left out.
     """
     if recommended is None or not recommended.measured:
-        return EffectsFound(unknown="there is no feasible configuration to look from")
+        return EffectsFound(unknown="nothing was measured")
     parameters = conclusion.task.task.parameters
     at = Configuration({f: v for f, v in recommended.configuration.items() if f in parameters})
     space = Space.of(parameters, lambda configuration: configuration.key, defaults)

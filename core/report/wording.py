@@ -207,7 +207,9 @@ def trait(found: Trait) -> str:
     what = " with ".join(_condition(condition) for condition in found.conditions)
     having = _of(found.failed, found.failures, "failure")
     lacking = (
-        f"none of the {found.successes} successes has"
+        "neither of the 2 successes has"
+        if found.succeeded == 0 and found.successes == 2
+        else f"none of the {found.successes} successes has"
         if found.succeeded == 0 and found.successes > 1
         else f"{found.succeeded} of {_count(found.successes, 'success')} have"
         if found.successes > 1

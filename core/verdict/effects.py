@@ -22,6 +22,7 @@ Basis: TypeAlias = Literal["fresh", "model"]
 """`fresh`: launches that revert this one flag. `model`: the search's model, interval widened."""
 
 CONFIDENCE = 0.95
+_FEWEST_CONFIGURATIONS = 3
 
 
 class Effect(Frozen):
@@ -142,9 +143,9 @@ def inseparable(
 
     Two flags are such a pair where each value of one came with one value of the other alone.
     """
-    if len(configurations) < 2:
-        return ()
     columns = {flag: [repr(c.get(flag)) for c in configurations] for flag in flags}
+    if len(set(zip(*columns.values(), strict=True))) < _FEWEST_CONFIGURATIONS:
+        return ()  # of two configurations, everything that differs changed together
     varied = [flag for flag in flags if len(set(columns[flag])) > 1]
     groups: list[list[str]] = []
     for one, other in combinations(varied, 2):

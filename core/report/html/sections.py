@@ -49,21 +49,21 @@ def head(conclusion: Conclusion, found: Findings) -> str:
 
 def tiles(found: Findings) -> str:
     """Return the figures that matter most, a tile each."""
-    shown = [_gain_tile(found)]
     chosen = found.recommended
-    if chosen is not None:
-        shown += [_margin_tile(margin) for margin in chosen.margins[:2]]
-        for held in chosen.loads[:1]:
-            level = held.level
-            figure = (
-                f"× {level.concurrency}"
-                if level.concurrency is not None
-                else f"{level.request_rate:g} req/s"
-            )
-            rate = figures.metric("output_throughput", held.output_throughput)
-            more = "more breaks an SLO" if held.breaks_at else "more was not tried"
-            note = f"{level.scenario}, {rate} of output; {more}"
-            shown.append(_tile("Load held", words(figure), note, ""))
+    if chosen is None:
+        return ""
+    shown = [_gain_tile(found), *(_margin_tile(margin) for margin in chosen.margins[:2])]
+    for held in chosen.loads[:1]:
+        level = held.level
+        figure = (
+            f"× {level.concurrency}"
+            if level.concurrency is not None
+            else f"{level.request_rate:g} req/s"
+        )
+        rate = figures.metric("output_throughput", held.output_throughput)
+        more = "more breaks an SLO" if held.breaks_at else "more was not tried"
+        note = f"{level.scenario}, {rate} of output; {more}"
+        shown.append(_tile("Load held", words(figure), note, ""))
     return f'<div class="tiles">{"".join(shown)}</div>'
 
 
@@ -74,10 +74,18 @@ def _gain_tile(found: Findings) -> str:
         objective = found.recommended.value if found.recommended else None
         value = figures.objective(found.objective, objective)
         return _tile("Objective", words(value), "no defaults to compare with", "")
+    if found.defaults_fall_short:
+        change = figures.percentage(found.gain, signed=True)
+        note = f"the defaults break an SLO; {figures.metric_title(_metric(found))} {change}"
+        return _tile("Against the defaults", "holds", note, "good")
     figure = figures.percentage(found.gain, signed=True)
     good = "good" if found.confirmed and found.confirmed.low > 0 else ""
     note = wording.gain(found).removeprefix(figure).lstrip(" ,")
     return _tile("Against the defaults", figure, note, good)
+
+
+def _metric(found: Findings) -> str:
+    return objective_metric(found.objective)
 
 
 def _margin_tile(margin: Margin) -> str:

@@ -37,18 +37,20 @@ def draw(conclusion: Conclusion, found: Findings) -> dict[str, Chart]:
     latency = latency_metric(task)
     family = latency.rpartition("_")[0]
     objective = objective_metric(task.optimization.objective)
+    limited = latency in task.slo.targets()
     y = "total_throughput_per_gpu"
     title = figures.metric_title
     known = {
         "scatter": Chart(
             f"{title(latency)} against throughput",
-            "Each point is an experiment at its worst load level; left of the red line holds the "
-            "SLO, and the dotted steps are the Pareto front.",
+            "Each point is an experiment at its worst load level; the dotted steps are the Pareto "
+            f"front.{' Left of the red line the SLO holds.' if limited else ''}",
             lambda width: scatter(conclusion, latency, y, width=width),
         ),
         "load": Chart(
             f"{title(latency)} over load",
-            "Each point is a load level. What lies below the red line can be served.",
+            "Each point is a load level."
+            f"{' What lies below the red line can be served.' if limited else ''}",
             lambda width: latency_over_load(conclusion, latency, width=width),
         ),
         "best": Chart(
@@ -58,8 +60,9 @@ def draw(conclusion: Conclusion, found: Findings) -> dict[str, Chart]:
         ),
         "effects-objective": Chart(
             f"What each flag does to {title(objective)}",
-            "One flag set otherwise, all others as recommended, with 95 % intervals. Hollow marks: "
-            "no effect is proved. Diamonds: fresh launches; circles: from the model.",
+            f"One flag set otherwise, all others as in experiment {found.looked_from}, with 95 % "
+            "intervals. Hollow marks: no effect is proved. Diamonds: fresh launches; circles: from "
+            "the model.",
             lambda width: effects(
                 found.effects,
                 objective,
@@ -69,7 +72,7 @@ def draw(conclusion: Conclusion, found: Findings) -> dict[str, Chart]:
         ),
         "effects-latency": Chart(
             f"What each flag does to {title(latency)}",
-            "The same for the latency that has the first SLO.",
+            "The same for the latency that matters most.",
             lambda width: effects(found.effects, latency, more_is_better=False, width=width),
         ),
         "spread": Chart(
