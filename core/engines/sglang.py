@@ -45,7 +45,8 @@ class Sglang(Engine):
             python = interpreter(task.engine.executable, module="sglang", program="sglang")
         flags = dict(self.flags(task, configuration))
         flags.setdefault("enable-metrics", True)
-        flags.setdefault("enable-cache-report", True)
+        if task.benchmark.model_name is not None:
+            flags.setdefault("served-model-name", task.benchmark.model_name)
         fixed = ["--model-path", task.model.id_or_path, "--host", host, "--port", str(port)]
         argv = (python, "-m", "sglang.launch_server", *fixed, *self.catalogue.write(flags))
         return Command(argv=argv, environment=task.engine.environment)

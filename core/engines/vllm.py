@@ -69,9 +69,11 @@ class Vllm(Engine):
                 [found, "-m", "vllm.entrypoints.cli.main", "serve"] if python else [found, "serve"]
             )
         fixed = [task.model.id_or_path, "--host", host, "--port", str(port)]
-        flags = self.catalogue.write(self.flags(task, configuration))
+        flags = dict(self.flags(task, configuration))
+        if task.benchmark.model_name is not None:
+            flags.setdefault("served-model-name", task.benchmark.model_name)
         return Command(
-            argv=(*program, *fixed, *flags),
+            argv=(*program, *fixed, *self.catalogue.write(flags)),
             environment={**_ENVIRONMENT, **task.engine.environment},
         )
 

@@ -37,9 +37,17 @@ def test_sglang(venv: Path) -> None:
         engine={"executable": str(venv), "arguments": {"mem-frac": 0.8}},
     ) == [
         str(venv / "bin/python"), "-m", "sglang.launch_server", "--model-path", "org/m",
-        "--host", "127.0.0.1", "--port", "9", "--disable-radix-cache", "--enable-cache-report",
-        "--enable-metrics", "--mem-fraction-static", "0.8", "--tp-size", "2",
+        "--host", "127.0.0.1", "--port", "9", "--disable-radix-cache", "--enable-metrics",
+        "--mem-fraction-static", "0.8", "--tp-size", "2",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("runtime", ["sglang", "vllm"])
+def test_the_model_is_served_under_the_name_that_requests_ask_for(runtime: str) -> None:
+    asked = {"deployment_mode": "docker", "benchmark": {"model_name": "chat"}}
+    assert argv(runtime, **asked)[-2:] == ["--served-model-name", "chat"]
+    named = {"arguments": {"served_model_name": "mine"}}
+    assert argv(runtime, engine=named, **asked)[-2:] == ["--served-model-name", "mine"]
 
 
 def test_metrics_may_be_switched_off(venv: Path) -> None:
