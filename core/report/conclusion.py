@@ -33,12 +33,12 @@ class Conclusion:
         """The best of the feasible experiments, however little better it is; None without one."""
         return self.state.best
 
-    @property
+    @cached_property
     def recommended(self) -> Experiment | None:
         """The experiment to hand back: the winner, or the baseline if it is as good."""
         return self.baseline if self.keep_defaults else self.winner
 
-    @property
+    @cached_property
     def baseline(self) -> Experiment | None:
         """The experiment that measured the engine's defaults."""
         return baseline_of(self.experiments)

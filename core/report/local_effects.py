@@ -14,6 +14,10 @@ from core.verdict import objective_metric
 from core.verdict.comparison import pooled_noise
 from core.verdict.effects import Effect, Interaction, fresh_effect, with_fresh
 
+MOST_EXPERIMENTS = 100
+"""Experiments that the model is fitted to: its time grows with their cube, and what is far away
+says little of what a single flag does here."""
+
 
 @dataclass(frozen=True)
 class EffectsFound:
@@ -41,7 +45,7 @@ def effects_of(
     parameters = conclusion.task.task.parameters
     at = Configuration({f: v for f, v in recommended.configuration.items() if f in parameters})
     space = Space.of(parameters, lambda configuration: configuration.key, defaults)
-    experiments = [e for e in conclusion.experiments if e.origin != "soak"]
+    experiments = _nearby([e for e in conclusion.experiments if e.origin != "soak"], at)
     modelled: list[Effect] = []
     fresh: list[Effect] = []
     interactions: list[Interaction] = []
@@ -67,6 +71,18 @@ def effects_of(
         fresh += _fresh(conclusion, recommended, metric, level, defaults)
     effects = with_fresh(modelled, fresh)
     return EffectsFound(effects, tuple(interactions), "" if effects else unknown)
+
+
+def _nearby(experiments: Sequence[Experiment], at: Configuration) -> list[Experiment]:
+    """Return the experiments that the model can take, those that differ in the fewest flags."""
+    if len(experiments) <= MOST_EXPERIMENTS:
+        return list(experiments)
+
+    def distance(experiment: Experiment) -> int:
+        other = experiment.configuration
+        return sum(repr(at.get(flag)) != repr(other.get(flag)) for flag in {*at, *other})
+
+    return sorted(experiments, key=lambda e: (distance(e), e.number))[:MOST_EXPERIMENTS]
 
 
 def _metrics(conclusion: Conclusion) -> tuple[str, ...]:
