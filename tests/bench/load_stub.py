@@ -1,8 +1,10 @@
 """The server of known truth (`load_stub.c`), compiled and run."""
 
+import atexit
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,6 +13,16 @@ import numpy as np
 
 SOURCE = Path(__file__).with_name("load_stub.c")
 TRUTH = np.dtype([(name, "<i8") for name in ("arrived", "first", "last", "end", "tokens", "late")])
+
+
+@cache
+def compiled() -> str:
+    """Return the server's program, which is compiled once in a process."""
+    folder = tempfile.mkdtemp(prefix="load-stub-")
+    atexit.register(shutil.rmtree, folder)
+    program = f"{folder}/load_stub"
+    subprocess.run(["cc", "-O2", "-o", program, SOURCE], check=True)
+    return program
 
 
 class Stub:
@@ -27,11 +39,9 @@ class Stub:
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="load-stub-"))
-        program = self._folder / "load_stub"
-        subprocess.run(["cc", "-O2", "-o", program, SOURCE], check=True)
         self._log = self._folder / "log"
         self._process = subprocess.Popen(
-            [program, *self._arguments, self._log, self._tokens_per_chunk, *self._script],
+            [compiled(), *self._arguments, self._log, self._tokens_per_chunk, *self._script],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
