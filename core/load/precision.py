@@ -11,7 +11,6 @@ from core.load.observations import Observations
 from core.load.plan import LevelPlan
 from core.load.records import Ending
 from core.load.statistics import CONFIDENCE, describe
-from core.load.sweep import side
 from core.load.warmth import Batches
 from core.task import Statistic
 
@@ -43,9 +42,7 @@ def slos_settled(plan: LevelPlan, seen: Observations, opened: int, closed: int) 
         family, statistic = metric_parts(metric)
         if statistic is not None:
             found = _described(family, plan, seen, opened, closed)
-            sides.append(
-                "unclear" if found is None else side(found.intervals.get(statistic), bound)
-            )
+            sides.append("unclear" if found is None else decided(found, statistic, bound))
     return "breaks" in sides or "unclear" not in sides
 
 

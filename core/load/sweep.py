@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from core.events import SubRound
+from core.events import Distribution, SubRound
 from core.load.latencies import metric_parts
+from core.task import STATISTICS, Statistic
 
 Holding: TypeAlias = Literal["holds", "breaks", "unclear"]
 
@@ -105,14 +106,22 @@ def _holding(sub_round: SubRound, metric: str, bound: float) -> Holding:
     figure = sub_round.metric(metric)
     if figure is None or statistic is None:
         return "breaks" if figure is None or figure > bound else "holds"
-    return side(getattr(sub_round, family).intervals.get(statistic), bound)
+    return decided(getattr(sub_round, family), statistic, bound)
 
 
-def side(interval: tuple[float, float] | None, bound: float) -> Holding:
-    """Return on which side of a bound an interval lies; unclear where it is on both."""
-    if interval is None:
-        return "unclear"
-    low, high = interval
-    if high <= bound:
-        return "holds"
-    return "breaks" if low > bound else "unclear"
+def decided(found: Distribution, statistic: Statistic, bound: float) -> Holding:
+    """Return on which side of a bound a statistic lies with 95 % confidence.
+
+    A percentile is over the bound where one below it is: so P50 may tell of a P90 that has too few
+    requests for an interval of its own.
+    """
+    ends = found.intervals
+    if statistic == "mean":
+        below = above = [statistic]
+    else:
+        ranked = [name for name in STATISTICS if name != "mean"]
+        place = ranked.index(statistic)
+        below, above = ranked[: place + 1], ranked[place:]
+    if any(ends[name][0] > bound for name in below if name in ends):
+        return "breaks"
+    return "holds" if any(ends[name][1] <= bound for name in above if name in ends) else "unclear"

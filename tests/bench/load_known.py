@@ -1,8 +1,8 @@
 """Known answers: `python -m tests.bench.load_known [RUNS [AT_ONCE]]`, 200 seeded runs by default.
 
 A stub draws bimodal TTFTs with jitter, stalls between tokens, 503s and 200s without a token, by a
-seeded script, so what each percentile truly is can be computed from the script alone, and how late the
-stub was on average. A figure is right when that lies within the 95 % interval that is printed with
+seeded script. What each percentile truly is can be computed from the script alone, and the stub's
+own mean lateness. A figure is right when that lies within the 95 % interval that is printed with
 it. Runs share the machine, which is why the stub's latencies are long against its lateness.
 """
 
@@ -23,6 +23,7 @@ SCRIPT = {
     "jitter": 60_000,
     "slow": 0.25,
     "slow_us": 120_000,
+    "pace": 1.0,
     "stall": 0.05,
     "stall_us": 50_000,
     "refuse": 0.015,
@@ -35,7 +36,7 @@ def truth(seed: int = 1, count: int = 1_000_000) -> dict[str, float]:
     rng = np.random.default_rng(seed)
     ttft = TTFT + rng.random(count) * 0.060 + 0.120 * (rng.random(count) < 0.25)
     stalls = rng.binomial(TOKENS - 1, 0.05, count)
-    stream = (TOKENS - 1) * ITL + stalls * 0.050
+    stream = (TOKENS - 1) * ITL * (1 + rng.random(count)) + stalls * 0.050
     failed = (rng.random(count) < 0.015) | (rng.random(count) < 0.005)
     found: dict[str, float] = {}
     for family, values in (

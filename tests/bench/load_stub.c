@@ -16,6 +16,7 @@
  *   seed=N  jitter=US        up to so much is added to every TTFT, uniformly
  *   slow=SHARE slow_us=US    share of requests with a longer TTFT, and how much longer
  *   stall=SHARE stall_us=US  share of gaps between tokens that are longer, and how much longer
+ *   pace=X                   all gaps of a request are longer by up to that share of ITL_US
  *   burst=N                  so many tokens come at once, as events of their own
  *   refuse=SHARE empty=SHARE answers that are a 503, or a 200 without a single token
  */
@@ -41,7 +42,7 @@ struct record { int64_t arrived, first, last, end; int tokens; int64_t late; };
 struct stream {
     char *request;
     int filled, tokens, sent, chat, heap_at;
-    int64_t due;
+    int64_t due, itl;
     long record;
     char chunk[512];
     int chunk_length;
@@ -53,7 +54,7 @@ static struct record *records;
 static long record_count, record_room;
 static int64_t ttft, itl;
 static int tokens_per_chunk = 1, poller, burst = 1;
-static double slow, stall, refuse, empty;
+static double slow, stall, refuse, empty, pace;
 static int64_t jitter, slow_by, stall_by;
 static uint64_t random_state = 88172645463325252ULL;
 static volatile sig_atomic_t over;
@@ -160,6 +161,7 @@ static void begin(int fd, struct stream *s, int header_length, int body_length, 
     prepare_chunk(s);
     if (uniform() < refuse) s->tokens = -1;
     else if (uniform() < empty) s->tokens = 0;
+    s->itl = itl * (1 + pace * uniform());
     s->due = arrived + ttft + (int64_t)(jitter * uniform()) + (uniform() < slow ? slow_by : 0);
     heap_put(heap_length, fd);
     heap_up(heap_length++);
@@ -231,7 +233,7 @@ static void due(int fd) {
     r->late += t - s->due;
     s->sent += tokens_per_chunk;
     if (s->sent >= s->tokens) { finish(fd, s); return; }
-    if (s->sent % burst == 0) s->due += burst * itl + (uniform() < stall ? stall_by : 0);
+    if (s->sent % burst == 0) s->due += burst * s->itl + (uniform() < stall ? stall_by : 0);
     heap_down(s->heap_at);
 }
 
@@ -264,6 +266,7 @@ int main(int argc, char **argv) {
         else if (!strcmp(argv[i], "slow_us")) slow_by = number * 1000;
         else if (!strcmp(argv[i], "stall")) stall = number;
         else if (!strcmp(argv[i], "stall_us")) stall_by = number * 1000;
+        else if (!strcmp(argv[i], "pace")) pace = number;
         else if (!strcmp(argv[i], "burst")) burst = number;
         else if (!strcmp(argv[i], "refuse")) refuse = number;
         else if (!strcmp(argv[i], "empty")) empty = number;

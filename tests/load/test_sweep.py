@@ -19,7 +19,7 @@ from core.events import (
     SubRound,
 )
 from core.load import CapacityPlan, LevelPlan, MeasurementError, RequestTable, find_capacity
-from core.load.sweep import LoadSearch, holding
+from core.load.sweep import LoadSearch, decided, holding
 from core.task import Level, LoadSearchRules, Scenario
 
 SCENARIO = Scenario.model_validate("D(10,10)")
@@ -117,6 +117,25 @@ def test_intervals_decide_not_figures(
     ttft: float, width: float, steady: bool, verdict: str
 ) -> None:
     assert holding(sub_round(1, ttft, width=width, steady=steady), {"ttft_p90": 1.0}) == verdict
+
+
+@pytest.mark.parametrize(
+    ("known", "ends", "verdict"),
+    [
+        ("p50", (1.2, 1.4), "breaks"),
+        ("p50", (0.2, 0.4), "unclear"),
+        ("p99", (0.2, 0.4), "holds"),
+        ("p99", (1.2, 1.4), "unclear"),
+        ("mean", (1.2, 1.4), "unclear"),
+    ],
+)
+def test_one_percentile_tells_of_another(
+    known: str, ends: tuple[float, float], verdict: str
+) -> None:
+    spread = sub_round(1, 1.0).ttft
+    assert spread is not None
+    found = spread.model_copy(update={"intervals": {known: ends}})
+    assert decided(found, "p90", 1.0) == verdict
 
 
 def test_requests_that_pile_up_in_open_loop_break_every_bound() -> None:
