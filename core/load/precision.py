@@ -11,6 +11,7 @@ from core.load.observations import Observations
 from core.load.plan import LevelPlan
 from core.load.records import Ending
 from core.load.statistics import CONFIDENCE, describe
+from core.load.sweep import decided
 from core.load.warmth import Batches
 from core.task import Statistic
 
