@@ -30,6 +30,7 @@ def plan(path: Path, *, as_json: bool, commands: bool) -> int:
     facts, gpus = facts_of(reading.task, engine)
     prepared = prepare(reading, engine, facts, gpus)
     task = prepared.task
+    experience = asyncio.run(_experience(engine.name, task.model.id_or_path))
     first = first_experiments(task, prepared.space, _FIRST)
     if task.optimization.baseline:
         baseline = Proposal(configuration=DEFAULTS, reason="the engine's own defaults")
@@ -37,12 +38,7 @@ def plan(path: Path, *, as_json: bool, commands: bool) -> int:
     document = plan_document(
         task,
         engine,
-        plan_of(
-            task,
-            engine,
-            prepared.space,
-            asyncio.run(_experience(engine.name, task.model.id_or_path)),
-        ),
+        plan_of(task, engine, prepared.space, experience, gpus),
         notices=prepared.reading.notices,
         first=first,
         commands=commands,

@@ -7,7 +7,7 @@ know of them. What a task names itself is never overruled.
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.engines.dimensions import (
@@ -44,10 +44,15 @@ def engine_of(reading: Reading) -> Engine:
         TaskError: there is no such engine.
     """
     name = reading.task.base_runtime
-    for known, engine in ENGINES.items():
-        if name.lower().startswith(known):
-            return engine
-    raise reading.mistakes([(("base_runtime",), explain_unknown(name))])
+    engine = engine_called(name)
+    if engine is None:
+        raise reading.mistakes([(("base_runtime",), explain_unknown(name))])
+    return engine
+
+
+def engine_called(name: str) -> Engine | None:
+    """Return the engine whose name this is, or begins with."""
+    return next((e for known, e in ENGINES.items() if name.lower().startswith(known)), None)
 
 
 def resolved(
@@ -67,10 +72,32 @@ def resolved(
     Raises:
         TaskError: it names presets that there are not.
     """
-    task = reading.task
+    settled = settle(reading.task, engine, facts, gpus)
+    if settled.mistakes:
+        raise reading.mistakes(list(settled.mistakes))
+    notices = (reading.source.at(path, message) for path, message in settled.told)
+    return replace(reading, task=settled.task, notices=(*reading.notices, *notices))
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A task as it will be run."""
+
+    task: Task
+    told: tuple[tuple[FieldPath, str], ...]
+    """What there is to say of it, and where."""
+    mistakes: tuple[tuple[FieldPath, str], ...]
+    """Presets that there are not."""
+
+
+def settle(
+    task: Task,
+    engine: Engine,
+    facts: ModelFacts | None = None,
+    gpus: GpuFacts | None = None,
+) -> Settled:
+    """Return the task with everything it asks for as parameters; see `resolved`."""
     shelved = shelf() if task.presets else Shelf((), ())
-    if mistakes := [*_preset_mistakes(task, engine, shelved), *_dimension_mistakes(task, engine)]:
-        raise reading.mistakes(mistakes)
     told: list[tuple[FieldPath, str]] = []
     if task.base_runtime != engine.name:
         told.append((("base_runtime",), f"read as {engine.name}"))
@@ -94,8 +121,8 @@ def resolved(
             "parameters": parameters,
         }
     )
-    notices = (reading.source.at(path, message) for path, message in told)
-    return replace(reading, task=settled, notices=(*reading.notices, *notices))
+    mistakes = (*_preset_mistakes(task, engine, shelved), *_dimension_mistakes(task, engine))
+    return Settled(settled, tuple(told), mistakes)
 
 
 def _wishes(task: Task) -> dict[str, ParameterSpace]:

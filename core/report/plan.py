@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import islice
 from statistics import fmean
 
-from core.engines.engine import Engine
+from core.engines.engine import Engine, GpuFacts
 from core.report import figures
 from core.report.experience import Experience
 from core.search import Proposal, Space, choose
 from core.search.survey import Survey, searched, survey
-from core.task import Level, Task, share_out
+from core.task import Level, Optimization, Shares, Task, share_out
 
 _STARTS = {"simulated": 5.0, "llamacpp": 15.0, "vllm": 90.0, "sglang": 90.0}
 _START = 60.0
@@ -37,9 +37,9 @@ class Estimate:
     experiment: float
     """Seconds for one experiment."""
     total: float
-    """Seconds for all of them."""
+    """Seconds for all launches."""
     gpus: int
-    """Most GPUs that a server needs at a time."""
+    """Most GPUs that are needed at a time."""
     gpu_seconds: float
     basis: str
     """What the figures rest on, in a sentence."""
@@ -50,31 +50,31 @@ class Plan:
     """What a task will come to."""
 
     survey: Survey
-    experiments: int
-    """Most experiments that will be made, the baseline and what confirms among them."""
-    confirming: int
-    """Those that are kept for noise, drift and confirming the winner."""
+    shares: Shares
+    """Launches for searching and for confirming."""
     baseline: bool
-    levels: int
     estimate: Estimate
 
     @property
     def headline(self) -> str:
         """The plan in a phrase: `48 configurations, about 2 h 10 min on 2 GPUs`."""
-        distinct = self.survey.distinct
-        budget = self.experiments - self.baseline - self.confirming
-        if distinct is not None and distinct <= budget:
-            what = _counted(distinct, "configuration")
-        elif distinct is None:
-            what = _counted(budget, "configuration")
+        distinct, searches = self.survey.distinct, self.shares.searches
+        if distinct is None or distinct <= searches:
+            what = _counted(searches, "configuration")
         else:
             about = "" if self.survey.whole else "about "
-            what = f"{budget:,} of {about}{distinct:,} configurations"
+            what = f"{searches:,} of {about}{distinct:,} configurations"
         where = f" on {_counted(self.estimate.gpus, 'GPU')}" if self.estimate.gpus else ""
         return f"{what}, about {figures.duration(self.estimate.total)}{where}"
 
 
-def plan_of(task: Task, engine: Engine, space: Space, experience: Experience | None = None) -> Plan:
+def plan_of(
+    task: Task,
+    engine: Engine,
+    space: Space,
+    experience: Experience | None = None,
+    gpus: GpuFacts | None = None,
+) -> Plan:
     """Return what the task will come to.
 
     Args:
@@ -82,20 +82,18 @@ def plan_of(task: Task, engine: Engine, space: Space, experience: Experience | N
         engine: its engine.
         space: as `core.search.of_task.space_of` returns it.
         experience: what earlier runs took.
+        gpus: what servers may get; None where that is not known.
 
     Raises:
         TaskError: the engine's launch template is wrong.
     """
     found = survey(searched(task.optimization, space))
     shares = share_out(task.optimization, found.distinct)
-    experiments = shares.launches
     return Plan(
         survey=found,
-        experiments=experiments,
-        confirming=experiments - shares.searches - task.optimization.baseline,
+        shares=shares,
         baseline=task.optimization.baseline,
-        levels=len(task.levels()),
-        estimate=_estimate(task, engine, found, experiments, experience),
+        estimate=_estimate(task, engine, found, shares.launches, experience, gpus),
     )
 
 
@@ -108,7 +106,12 @@ def first_experiments(task: Task, space: Space, count: int) -> tuple[Proposal, .
 
 
 def _estimate(
-    task: Task, engine: Engine, found: Survey, experiments: int, experience: Experience | None
+    task: Task,
+    engine: Engine,
+    found: Survey,
+    launches: int,
+    experience: Experience | None,
+    gpus: GpuFacts | None,
 ) -> Estimate:
     levels = task.levels()
     if experience is not None:
@@ -124,13 +127,26 @@ def _estimate(
         )
     length = min(start + loaded, task.optimization.timeout_per_iteration) + stop
     needed = [engine.gpus_needed(task, some) for some in found.launchable[:1000]] or [0]
+    side_by_side = _side_by_side(task.optimization, max(needed), gpus)
+    total, budget = length * launches / side_by_side, task.optimization.budget.time
+    if budget is not None and budget < total:
+        total, basis = budget, f"{basis}; more than the budget of time, which ends it before"
     return Estimate(
         experiment=length,
-        total=length * experiments,
-        gpus=max(needed),
-        gpu_seconds=length * experiments * fmean(needed),
+        total=total,
+        gpus=max(needed) * side_by_side,
+        gpu_seconds=total * side_by_side * fmean(needed),
         basis=basis,
     )
+
+
+def _side_by_side(optimization: Optimization, needed: int, gpus: GpuFacts | None) -> int:
+    """Return how many experiments are made at a time."""
+    asked = optimization.max_parallel_experiments
+    if gpus is None or not needed:
+        return 1 if asked == "auto" else asked
+    room = max(1, gpus.count // needed)
+    return room if asked == "auto" else min(asked, room)
 
 
 def _level(task: Task, level: Level) -> float:

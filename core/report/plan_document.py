@@ -72,13 +72,17 @@ class PlanDocument(Frozen):
     repeated: int
     """Combinations, of those looked at, whose command line is another's."""
     left_out: tuple[LeftOut, ...]
-    experiments: int
-    """Experiments that will be made, the baseline among them."""
+    searches: int
+    """Configurations that will be searched at most."""
+    confirmations: int
+    """Launches kept for confirming the best on fresh servers."""
+    launches: int
+    """All launches, the baseline and its repeats among them."""
     levels: tuple[str, ...]
     seconds_each: float
     seconds: float
     gpus: int
-    """Most GPUs that one server needs."""
+    """Most GPUs that are needed at a time."""
     gpu_hours: float
     basis: str
     """What the times rest on."""
@@ -130,7 +134,9 @@ def plan_document(
             LeftOut(reason=skip.reason, count=skip.count, example=skip.example)
             for skip in survey.skipped
         ),
-        experiments=plan.experiments,
+        searches=plan.shares.searches,
+        confirmations=plan.shares.confirmations,
+        launches=plan.shares.launches,
         levels=tuple(str(level) for level in task.levels()),
         seconds_each=estimate.experiment,
         seconds=estimate.total,
@@ -259,7 +265,11 @@ def _counts(plan: PlanDocument) -> Iterator[str]:
 
 
 def _lengths(plan: PlanDocument) -> Iterator[str]:
-    yield f"  {plan.experiments:,}, each at {_counted(len(plan.levels), 'load level')}"
+    confirmed = f", {plan.confirmations} to confirm the best" if plan.confirmations else ""
+    defaults = plan.launches - plan.searches - plan.confirmations
+    measured = f", {defaults} of the defaults" if defaults else ""
+    yield f"  {_counted(plan.launches, 'launch')}: {plan.searches:,} to search{measured}{confirmed}"
+    yield f"  each at {_counted(len(plan.levels), 'load level')}: {', '.join(plan.levels)}"
     yield f"  about {figures.duration(plan.seconds_each)} each, {_in_all(plan)}"
     yield f"  {one_line(plan.basis)}"
 
@@ -285,4 +295,5 @@ def _first(plan: PlanDocument) -> Table:
 
 
 def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    plural = "es" if thing.endswith("ch") else "s"
+    return f"{number:,} {thing}{'' if number == 1 else plural}"

@@ -30,7 +30,7 @@ def plan_of_preset(preset: Preset, experience: Experience | None = None) -> Plan
             "model": {"id_or_path": next(iter(MODELS))},
             "base_runtime": engine.name,
             "engine": {"command": _COMMAND},
-            "optimization": {"max_iterations": 1_000_000, "baseline": False},
+            "optimization": {"max_iterations": 1_000_000, "baseline": False, "confirmation": False},
         }
     ).model_copy(update={"parameters": preset.parameters})
     return plan_of(task, engine, space_of(task, engine), experience)

@@ -55,7 +55,8 @@ def test_a_plan_counts_explains_and_launches_nothing(program: Program) -> None:
     assert "12 combinations" in out
     assert "4 left out: gemm_dtype int8: simulated weights are bfloat16 or fp8" in out
     assert "such as quant_config.gemm_dtype=int8" in out
-    assert "9, each at 1 load level" in out
+    assert "15 launches: 8 to search, 1 of the defaults, 6 to confirm the best" in out
+    assert "each at 1 load level: D(100,100) × 1" in out
     assert "0  engine defaults" in out
     assert "no earlier run of simulated" in out
     assert "t.yaml: 4 configurations left out" in err
@@ -68,7 +69,7 @@ def test_a_plan_as_json_has_every_command_line(program: Program) -> None:
     assert status == 0
     found = json.loads(out)
     assert found["format"] == "inference-autotuner-plan/1"
-    assert (found["combinations"], found["distinct"], found["experiments"]) == (12, 8, 9)
+    assert (found["combinations"], found["distinct"], found["searches"]) == (12, 8, 8)
     assert found["left_out"][0]["count"] == 4
     assert len({tuple(launch["argv"]) for launch in found["commands"]}) == 8
     assert all("--page-size" in launch["argv"] for launch in found["commands"])

@@ -21,6 +21,7 @@ model: {id_or_path: llama-3.1-8b}
 base_runtime: simulated
 parameters: {page-size: [1, 16], schedule-policy: [fcfs, lpm], tp-size: [1, 2]}
 benchmark: {traffic_scenarios: ["D(100,40)"], num_concurrency: [5, 10]}
+optimization: {confirmation: false}
 """
 
 
@@ -49,29 +50,33 @@ def space(values: int, *, forbidden: int = 0, same: int = 1) -> Space:
 def test_a_space_that_fits_the_budget_is_counted_whole() -> None:
     plan = planned()
     assert plan.survey.combinations == plan.survey.distinct == 8
-    assert (plan.experiments, plan.confirming) == (15, 6)
+    assert (plan.shares.searches, plan.shares.launches) == (8, 9)
     assert plan.headline.startswith("8 configurations, about ")
     assert plan.headline.endswith(" on 2 GPUs")
 
 
 def test_a_budget_below_the_space_is_said() -> None:
-    plan = planned(TASK + "optimization: {max_iterations: 3, baseline: false}")
-    assert (plan.experiments, plan.confirming) == (9, 6)
+    plan = planned(
+        TASK.replace(
+            "confirmation: false", "max_iterations: 3, baseline: false, confirmation: false"
+        )
+    )
+    assert (plan.shares.searches, plan.shares.launches) == (3, 3)
     assert plan.headline.startswith("3 of 8 configurations, about ")
 
 
 def test_an_uncountable_space_is_as_large_as_the_budget() -> None:
     text = TASK.replace("tp-size: [1, 2]", "x: {type: continuous, low: 0, high: 1}")
     text = text.replace("simulated", "custom") + "engine: {command: 'x {port} {flags}'}\n"
-    plan = planned(text + "optimization: {max_iterations: 7}")
+    plan = planned(text.replace("confirmation: false", "max_iterations: 7"))
     assert plan.survey.combinations is None
     assert plan.survey.distinct is None
-    assert plan.experiments == 14
+    assert plan.shares.searches == 7
 
 
 def test_a_grid_thins_out_what_a_range_has() -> None:
     text = TASK.replace("[1, 16]", "{type: integer, low: 1, high: 64}")
-    plan = planned(text + "optimization: {strategy: grid_search}")
+    plan = planned(text.replace("confirmation: false", "strategy: grid_search"))
     assert plan.survey.combinations == 5 * 2 * 2
 
 
@@ -108,7 +113,7 @@ def test_the_estimate_adds_up_what_earlier_runs_took() -> None:
     experience = Experience(10.0, 20.0, 2.0, 30, "simulated", "llama-3.1-8b")
     estimate = planned(experience=experience).estimate
     assert estimate.experiment == 10 + 2 * 20 + 2
-    assert estimate.total == 15 * estimate.experiment
+    assert estimate.total == 9 * estimate.experiment
     assert estimate.gpus == 2
     assert estimate.gpu_seconds == pytest.approx(estimate.total * 1.5)
     assert "30 earlier experiments of simulated with llama-3.1-8b" in estimate.basis
@@ -116,8 +121,31 @@ def test_the_estimate_adds_up_what_earlier_runs_took() -> None:
 
 def test_an_experiment_is_never_longer_than_it_may_be() -> None:
     experience = Experience(100.0, 2000.0, 2.0, 30, "simulated", None)
-    text = TASK + "optimization: {timeout_per_iteration: 300}"
+    text = TASK.replace("confirmation: false", "timeout_per_iteration: 300")
     assert planned(text, experience).estimate.experiment == 302
+
+
+def test_confirming_the_best_is_counted_in() -> None:
+    plain, confirmed = planned(), planned(TASK.replace("confirmation: false", "seed: 1"))
+    assert confirmed.shares.confirmations >= 6
+    assert confirmed.estimate.total > plain.estimate.total
+    assert confirmed.headline.startswith("8 configurations, about ")
+
+
+def test_experiments_side_by_side_take_less_time_and_no_less_of_the_gpus() -> None:
+    one = planned().estimate
+    text = TASK.replace("confirmation: false", "confirmation: false, max_parallel_experiments: 2")
+    two = planned(text).estimate
+    assert two.total == one.total / 2
+    assert two.gpus == 2 * one.gpus
+    assert two.gpu_seconds == pytest.approx(one.gpu_seconds)
+
+
+def test_a_budget_of_time_bounds_the_estimate() -> None:
+    text = TASK.replace("confirmation: false", "confirmation: false, budget: {time: 30s}")
+    estimate = planned(text).estimate
+    assert estimate.total == 30
+    assert "more than the budget of time" in estimate.basis
 
 
 def test_more_requests_take_longer() -> None:
@@ -132,7 +160,7 @@ def test_more_requests_take_longer() -> None:
 
 
 def test_the_first_experiments_are_those_of_the_search() -> None:
-    task = parse_task(TASK + "optimization: {strategy: grid_search}").task
+    task = parse_task(TASK.replace("confirmation: false", "strategy: grid_search")).task
     found = first_experiments(task, space_of(task, ENGINES["simulated"]), 3)
     assert len({proposal.configuration for proposal in found}) == 3
     assert all(set(p.configuration) == set(task.parameters) for p in found)
