@@ -6,14 +6,21 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
+from core.errors import UsageError
 from core.report.field_list import FieldLine, field_lines
 
 
 def print_fields(matching: str, *, as_json: bool) -> int:
-    """Print the fields whose name or text has `matching` in it."""
+    """Print the fields whose name or text has `matching` in it.
+
+    Raises:
+        UsageError: there are none.
+    """
     lines = [
         line for line in field_lines() if matching.lower() in f"{line.field} {line.text}".lower()
     ]
+    if not lines:
+        raise UsageError(f"no field has '{matching}' in its name or its text")
     if as_json:
         print(json.dumps([line.model_dump() for line in lines], indent=2))
         return 0

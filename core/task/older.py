@@ -17,6 +17,7 @@ KUBERNETES: tuple[FieldPath, ...] = (
 _REPLACED: dict[FieldPath, str] = {
     ("optimization", "study_name"): "has no effect; a run is found by its task's name",
     ("optimization", "storage"): "has no effect; every run is kept in the store of this program",
+    ("benchmark", "model_tokenizer"): "has no effect; tokens are counted as the server does",
     ("model", "quantization"): "has no effect; the model's own files say how it is quantised",
     (
         "model",
