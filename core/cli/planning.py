@@ -30,7 +30,7 @@ def plan(path: Path, *, as_json: bool, commands: bool) -> int:
     facts, gpus = facts_of(reading.task, engine)
     prepared = prepare(reading, engine, facts, gpus)
     task = prepared.task
-    experience = asyncio.run(_experience(engine.name, task.model.id_or_path))
+    earlier = asyncio.run(experience(engine.name, task.model.id_or_path))
     first = first_experiments(task, prepared.space, _FIRST)
     if task.optimization.baseline:
         baseline = Proposal(configuration=DEFAULTS, reason="the engine's own defaults")
@@ -38,7 +38,7 @@ def plan(path: Path, *, as_json: bool, commands: bool) -> int:
     document = plan_document(
         task,
         engine,
-        plan_of(task, engine, prepared.space, experience, gpus),
+        plan_of(task, engine, prepared.space, earlier, gpus),
         notices=prepared.reading.notices,
         first=first,
         commands=commands,
@@ -56,6 +56,7 @@ def plan(path: Path, *, as_json: bool, commands: bool) -> int:
     return 0
 
 
-async def _experience(engine: str, model: str) -> Experience | None:
+async def experience(engine: str, model: str) -> Experience | None:
+    """Return what earlier runs in the store took."""
     async with Viewer() as viewer:
         return await experience_of(viewer, engine, model)

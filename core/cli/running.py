@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.cli.ending import end_what_the_dead_left
 from core.cli.looking import find
+from core.cli.planning import experience
 from core.engines.engine import Engine
 from core.engines.registry import ENGINES
 from core.engines.resolving import engine_of
@@ -16,6 +17,7 @@ from core.errors import HostError, UsageError
 from core.events import RunEnded
 from core.machine import identity
 from core.report import Conclusion, print_result, progress_on, to_json
+from core.report.plan import plan_of
 from core.report.preflight import check_program, prepare
 from core.run import Runner, facts_of
 from core.store import Store, StoredTask, TaskState
@@ -33,10 +35,15 @@ def run_file(path: Path, *, as_json: bool, agreed: bool) -> int:
     """
     reading = read_task(path)
     engine = engine_of(reading)
-    prepared = prepare(reading, engine, *facts_of(reading.task, engine))
+    facts, gpus = facts_of(reading.task, engine)
+    prepared = prepare(reading, engine, facts, gpus)
     for notice in prepared.reading.notices:
         print(notice, file=sys.stderr)
     check_program(prepared)
+    task = prepared.task
+    earlier = asyncio.run(experience(engine.name, task.model.id_or_path))
+    plan = plan_of(task, engine, prepared.space, earlier, gpus)
+    print(f"{task.task_name}: {plan.headline}", file=sys.stderr)
     ask_before_custom_command(prepared.reading, agreed=agreed)
     source = str(path.absolute())
     return asyncio.run(_run_new(prepared.reading, engine, source, as_json=as_json))

@@ -6,7 +6,8 @@ from typing import Literal
 
 from core.events import Experiment, Outcome, SubRound
 from core.report.conclusion import Conclusion, outcome_in_words
-from core.task import Configuration, Frozen
+from core.report.old_score import old_score
+from core.task import Configuration, Frozen, Task
 
 _MEANS = {
     "mean_e2e_latency": "e2e_latency_mean",
@@ -35,7 +36,7 @@ class OldResult(Frozen):
     metrics: dict[str, float | None]
     """Plain means, or the largest, over load levels; times in seconds."""
     objective_score: float | None
-    """Lower is better."""
+    """By the formula of `core.report.old_score`; lower is better."""
     error_message: str | None
 
 
@@ -55,21 +56,21 @@ class OldResults(Frozen):
 def old_results(conclusion: Conclusion) -> OldResults:
     """Return the run in those keys."""
     task, winner = conclusion.task.task, conclusion.winner
-    results = tuple(_result(experiment) for experiment in conclusion.experiments)
+    results = tuple(_result(experiment, task) for experiment in conclusion.experiments)
     return OldResults(
         task_name=task.task_name,
         strategy=task.optimization.strategy,
         total_experiments=len(results),
         successful_experiments=sum(result.status == "success" for result in results),
         elapsed_time=conclusion.elapsed,
-        best_result=_result(winner) if winner else None,
+        best_result=_result(winner, task) if winner else None,
         all_results=results,
     )
 
 
-def _result(experiment: Experiment) -> OldResult:
+def _result(experiment: Experiment, task: Task) -> OldResult:
     succeeded = experiment.outcome is Outcome.OK
-    verdict, sub_rounds = experiment.verdict, experiment.sub_rounds
+    sub_rounds = experiment.sub_rounds
     return OldResult(
         experiment_id=experiment.number,
         parameters=experiment.configuration,
@@ -77,8 +78,9 @@ def _result(experiment: Experiment) -> OldResult:
         metrics={
             **{name: _over(sub_rounds, metric, fmean) for name, metric in _MEANS.items()},
             **{name: _over(sub_rounds, metric, max) for name, metric in _LARGEST.items()},
+            "success_rate": _success_rate(sub_rounds),
         },
-        objective_score=verdict.score if verdict else None,
+        objective_score=old_score(sub_rounds, task.slo, task.optimization.objective),
         error_message=None if succeeded else _error(experiment),
     )
 
@@ -88,6 +90,12 @@ def _over(
 ) -> float | None:
     known = [value for s in sub_rounds if (value := s.metric(metric)) is not None]
     return join(known) if known else None
+
+
+def _success_rate(sub_rounds: Iterable[SubRound]) -> float | None:
+    counts = [s.requests for s in sub_rounds]
+    sent = sum(count.sent for count in counts)
+    return sum(count.completed for count in counts) / sent if sent else None
 
 
 def _error(experiment: Experiment) -> str:

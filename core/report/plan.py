@@ -144,9 +144,9 @@ def _side_by_side(optimization: Optimization, needed: int, gpus: GpuFacts | None
     """Return how many experiments are made at a time."""
     asked = optimization.max_parallel_experiments
     if gpus is None or not needed:
-        return 1 if asked == "auto" else asked
+        return asked if isinstance(asked, int) else 1
     room = max(1, gpus.count // needed)
-    return room if asked == "auto" else min(asked, room)
+    return min(asked, room) if isinstance(asked, int) else room
 
 
 def _level(task: Task, level: Level) -> float:
