@@ -9,7 +9,7 @@ import pytest
 
 from core.cli import main
 from core.report.field_list import field_lines
-from core.task import Benchmark, Optimization, Task, parse_task
+from core.task import Benchmark, Optimization, Task, Timeouts, parse_task
 
 ROOT = Path(__file__).parents[2]
 
@@ -185,7 +185,7 @@ def test_every_field_is_listed_with_a_text(program: Program) -> None:
     assert all(name in lines for name in Task.model_fields)
     for line in lines.values():
         assert line.text, line.field
-    assert lines["timeouts.start"].default == "1800 s"
+    assert lines["timeouts.start"].default == f"{Timeouts().start:g} s"
     assert lines["benchmark.max_time_per_iteration"].kind == "length of time"
     status, out, _ = program("task-fields", "iteration")
     assert status == 0
