@@ -116,12 +116,9 @@ def decided(found: Distribution, statistic: Statistic, bound: float) -> Holding:
     requests for an interval of its own.
     """
     ends = found.intervals
-    if statistic == "mean":
-        below = above = [statistic]
-    else:
-        ranked = [name for name in STATISTICS if name != "mean"]
-        place = ranked.index(statistic)
-        below, above = ranked[: place + 1], ranked[place:]
+    place = STATISTICS.index(statistic)  # the mean comes first, and stands alone
+    below = STATISTICS[1 : place + 1] or STATISTICS[:1]
+    above = STATISTICS[place:] if place else STATISTICS[:1]
     if any(ends[name][0] > bound for name in below if name in ends):
         return "breaks"
     return "holds" if any(ends[name][1] <= bound for name in above if name in ends) else "unclear"

@@ -236,3 +236,18 @@ def test_a_throughput_may_be_what_decides() -> None:
     quiet = noisy_calls(0.02)
     asked = plan(requests=400, precision=0.05, deciding="total_throughput_per_gpu")
     assert begun_in(conducted(asked, quiet).window(), quiet) < 200
+
+
+def test_a_probe_ends_once_it_is_certain_which_slos_hold() -> None:
+    calls = noisy_calls(0.02)
+    longest = max(call.end - call.due for call in calls if not call.opening)
+    for bound in (longest / 4, longest * 4):
+        asked = plan(requests=400, settle_slos=True).model_copy(
+            update={"thresholds": {"e2e_latency_p90": bound}}
+        )
+        assert 20 <= begun_in(conducted(asked, calls).window(), calls) < 150
+    near = sorted(call.end - call.due for call in calls if not call.opening)
+    asked = plan(requests=200, settle_slos=True).model_copy(
+        update={"thresholds": {"e2e_latency_p90": near[int(0.9 * len(near))]}}
+    )
+    assert begun_in(conducted(asked, calls).window(), calls) > 100
