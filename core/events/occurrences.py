@@ -12,6 +12,7 @@ RunBegan
     PhaseBegan stopping · done
   SearchAdvanced                       best so far, what is left, how long it will take
   SearchEnded                          nothing more is searched, and why
+  SearchReopened                       more is searched after all, and why
   WinnerConfirmed                      what fresh launches proved of the best
   FlagReverted                         what one flag of the winner brings
   Notice                               anything else worth a line
@@ -175,6 +176,13 @@ class SearchEnded(Occurrence):
     reason: str
 
 
+class SearchReopened(Occurrence):
+    """The search goes on: nothing that it found kept the hard SLOs on fresh launches."""
+
+    type: Literal["search_reopened"] = "search_reopened"
+    reason: str
+
+
 class WinnerConfirmed(Occurrence):
     """Fresh launches have decided, or could not be made."""
 
@@ -210,6 +218,7 @@ Event: TypeAlias = Annotated[
     | Notice
     | SearchAdvanced
     | SearchEnded
+    | SearchReopened
     | WinnerConfirmed
     | FlagReverted
     | RunEnded,

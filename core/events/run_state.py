@@ -21,6 +21,7 @@ from core.events.occurrences import (
     RunEnded,
     SearchAdvanced,
     SearchEnded,
+    SearchReopened,
     ServerLaunched,
     WinnerConfirmed,
 )
@@ -80,6 +81,9 @@ class RunState:
                 return None
             case SearchEnded():
                 self.search_ended = event.reason
+                return None
+            case SearchReopened():
+                self.search_ended = None
                 return None
             case WinnerConfirmed():
                 self.confirmation = event.confirmation

@@ -20,6 +20,7 @@ from core.events import (
     RunState,
     SearchAdvanced,
     SearchEnded,
+    SearchReopened,
     ServerLaunched,
     SubRound,
     WinnerConfirmed,
@@ -65,6 +66,8 @@ def narrate(event: Event, state: RunState) -> str | None:
             return f"{standing(state)}; {ahead(event)}"
         case SearchEnded():
             return f"the search is over: {one_line(event.reason)}"
+        case SearchReopened():
+            return f"the search goes on: {one_line(event.reason)}"
         case WinnerConfirmed():
             return confirmed(event.confirmation)
         case FlagReverted():

@@ -8,7 +8,7 @@ and thousands of runs can be played through without a server.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
 from typing import Literal, TypeAlias
@@ -119,6 +119,13 @@ class EndSearch:
 
 
 @dataclass(frozen=True)
+class Reopen:
+    """Say that the search goes on."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Conclude:
     """Say what the fresh launches prove."""
 
@@ -145,7 +152,7 @@ class Stop:
     reason: str
 
 
-Step: TypeAlias = Measure | EndSearch | Conclude | Attribute | Wait | Stop
+Step: TypeAlias = Measure | EndSearch | Reopen | Conclude | Attribute | Wait | Stop
 
 FlagRanking: TypeAlias = Callable[[Sequence[Experiment], Experiment], Sequence[str]]
 """Returns the flags of an experiment, those that matter most first."""
@@ -162,9 +169,12 @@ class Agenda:
 
     task: Task
     space: Space
-    strategy: Strategy
+    strategies: Callable[[], Strategy]
+    """Makes a strategy that has been told nothing."""
     ranking: FlagRanking = in_order
+    _strategy: Strategy | None = None
     _told: set[int] = field(default_factory=set)
+    _fallen: frozenset[Configuration] = frozenset()
     _held_back: Proposal | None = None
 
     @cached_property
@@ -178,7 +188,6 @@ class Agenda:
         Call it again after each step with that step in the view. What is to be searched may wait
         to be begun, as long as the view counts it; anything else is begun at once.
         """
-        self._tell(view)
         if view.search_ended is None:
             return self._search(view)
         if view.busy:
@@ -207,12 +216,23 @@ class Agenda:
         whole = spent(view.experiments, view.now)
         return Purse(self.task.optimization, self.shares, whole, mean_cost(view.over))
 
-    def _tell(self, view: View) -> None:
+    def _informed(self, view: View) -> Strategy:
+        """Return the strategy with everything told that is over.
+
+        Where a contender fell on fresh launches, that is what is told of it.
+        """
+        contest = self._contest(view)
+        fallen = frozenset(contest.fallen)
+        if self._strategy is None or fallen != self._fallen:
+            self._strategy, self._fallen = self.strategies(), fallen
+            self._told, self._held_back = set(), None
         for experiment in view.over:
             searched = experiment.origin in {"baseline", "search"}
             if searched and experiment.number not in self._told and not _redone(experiment, view):
                 self._told.add(experiment.number)
-                self.strategy.tell(experiment)
+                broke = contest.broke(experiment.configuration) if fallen else None
+                self._strategy.tell(broke or experiment)
+        return self._strategy
 
     # The search ---------------------------------------------------------------------------------
 
@@ -228,8 +248,9 @@ class Agenda:
             return Wait() if view.busy else Stop("failed", cause)
         if self._repeat_is_due(view):
             return Measure(DEFAULTS, "repeat", "noise and drift")
+        strategy = self._informed(view)
         if self._held_back is None:
-            self._held_back = self.strategy.ask()
+            self._held_back = strategy.ask()
         proposal = self._held_back
         if cause := self._enough(view, proposal):
             return Wait() if view.busy else EndSearch(cause)
@@ -256,7 +277,9 @@ class Agenda:
             return "the rest of the budget is kept for confirming what was found"
         least = self.task.optimization.early_stop
         if self._trials(view) >= LEAST_TRIALS:
-            last = [e.promise for e in searched[1 - UNPROMISING :]] + [proposal.promise]
+            since = max((e.number for e in view.of_origin("confirmation")), default=-1)
+            fresh = [e.promise for e in searched if e.number > since]
+            last = [*fresh[1 - UNPROMISING :], proposal.promise]
             if len(last) == UNPROMISING and all(p is not None and p < least for p in last):
                 return f"nothing promises to gain {least:.1%} any more"
         return None
@@ -324,6 +347,8 @@ class Agenda:
     def _confirm(self, view: View) -> Step:
         contest, winner = self._contest(view), self.best(view)
         rules = self.task.optimization.confirmation
+        if contest.lost and isinstance(self._search(replace(view, search_ended=None)), Measure):
+            return Reopen("nothing that was found kept the hard SLOs on fresh launches")
         if winner is None:
             return Conclude(unconfirmed(None, "nothing feasible was found"))
         if not contest.pool:

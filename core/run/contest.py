@@ -111,6 +111,16 @@ class Contest:
         """Those whose turn it may be: the defaults, where they are wanted, and the best."""
         return self._with_defaults(self._live)
 
+    @property
+    def lost(self) -> bool:
+        """Whether every contender that there was is out."""
+        return bool(self.pool) and not self._live
+
+    def broke(self, configuration: Configuration) -> Experiment | None:
+        """Return the fresh launch on which a contender fell, or None."""
+        made = (e for e in (*self.runs, *self.soaks) if e.configuration == configuration)
+        return next((e for e in made if counts(e) and not held(e)), None)
+
     @cached_property
     def fallen(self) -> set[Configuration]:
         """The contenders that are out."""

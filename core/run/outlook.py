@@ -11,6 +11,7 @@ from core.run.agenda import (
     Conclude,
     EndSearch,
     Measure,
+    Reopen,
     Step,
     Stop,
     View,
@@ -136,6 +137,8 @@ def what_next(step: Step) -> str:
             return reason
         case EndSearch(reason=reason):
             return f"confirm the best: {reason}"
+        case Reopen(reason=reason):
+            return f"search on: {reason}"
         case Conclude():
             return "say what the fresh launches prove"
         case Attribute(effect=effect):

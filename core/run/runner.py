@@ -23,6 +23,7 @@ from core.events import (
     RunEnded,
     SearchAdvanced,
     SearchEnded,
+    SearchReopened,
     SubRound,
     WinnerConfirmed,
 )
@@ -34,6 +35,7 @@ from core.run.agenda import (
     Conclude,
     EndSearch,
     Measure,
+    Reopen,
     Step,
     Stop,
     View,
@@ -80,8 +82,12 @@ class Runner:
         self._store = store
         self._listeners = listeners
         space = space_of(self._task, engine, *facts_of(self._task, engine))
-        strategy = choose(self._task.optimization, space, self._task.slo)
-        self._agenda = Agenda(self._task, space, strategy, ranking_by_model(space, self._task))
+        self._agenda = Agenda(
+            self._task,
+            space,
+            lambda: choose(self._task.optimization, space, self._task.slo),
+            ranking_by_model(space, self._task),
+        )
         self._earlier: Earlier | None = None
 
     async def run(self) -> RunEnded:
@@ -140,7 +146,7 @@ class Runner:
             self._note("no earlier run of this engine and model on such GPUs to begin with")
             return
         best = self._earlier.configuration
-        self._agenda.strategy = choose(
+        self._agenda.strategies = lambda: choose(
             self._task.optimization, space, self._task.slo, transferred=best
         )
         self._note(f"the search begins with the best of {self._earlier.ref}: {best}")
@@ -170,6 +176,8 @@ class Runner:
                     case EndSearch(reason=reason):
                         self._journal.say(SearchEnded(at=time.time(), reason=reason))
                         self._note_power()
+                    case Reopen(reason=reason):
+                        self._journal.say(SearchReopened(at=time.time(), reason=reason))
                     case Conclude(confirmation=confirmation):
                         self._journal.say(
                             WinnerConfirmed(at=time.time(), confirmation=confirmation)

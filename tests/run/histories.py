@@ -12,9 +12,10 @@ from core.events import (
     Outcome,
     RunState,
     SearchEnded,
+    SearchReopened,
     WinnerConfirmed,
 )
-from core.run.agenda import Agenda, Attribute, Conclude, EndSearch, Measure, Stop, View
+from core.run.agenda import Agenda, Attribute, Conclude, EndSearch, Measure, Reopen, Stop, View
 from core.run.importance import ranking_by_model
 from core.search import Space, choose
 from core.task import Configuration, Task
@@ -32,8 +33,12 @@ def spelled(configuration: Configuration) -> str:
 
 def agenda_for(task: Task) -> Agenda:
     space = Space.of(task.parameters, spelled)
-    strategy = choose(task.optimization, space, task.slo)
-    return Agenda(task, space, strategy, ranking_by_model(space, task))
+    return Agenda(
+        task,
+        space,
+        lambda: choose(task.optimization, space, task.slo),
+        ranking_by_model(space, task),
+    )
 
 
 @dataclass
@@ -63,6 +68,8 @@ class Play:
                     return step
                 case EndSearch(reason=reason):
                     self.state.apply(SearchEnded(at=self.now, reason=reason))
+                case Reopen(reason=reason):
+                    self.state.apply(SearchReopened(at=self.now, reason=reason))
                 case Conclude(confirmation=confirmation):
                     self.state.apply(WinnerConfirmed(at=self.now, confirmation=confirmation))
                 case Attribute(effect=effect):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.events import RunState, SearchEnded, WinnerConfirmed
-from core.run.agenda import Agenda, Attribute, Conclude, EndSearch, Measure, Stop, View
+from core.events import RunState, SearchEnded, SearchReopened, WinnerConfirmed
+from core.run.agenda import Agenda, Attribute, Conclude, EndSearch, Measure, Reopen, Stop, View
 from core.search import choose
 from core.task import DEFAULTS, Task
 from tests.bench.search.early_end import EarlyEnd
@@ -56,8 +56,7 @@ def play(arena: Arena, seed: int, searches: int) -> Told:
             },
         }
     )
-    strategy = choose(task.optimization, arena.space, arena.slo)
-    agenda = Agenda(task, arena.space, strategy)
+    agenda = Agenda(task, arena.space, lambda: choose(task.optimization, arena.space, arena.slo))
     state, rng, end, now, gpu_seconds = (
         RunState(),
         np.random.default_rng(seed),
@@ -72,6 +71,8 @@ def play(arena: Arena, seed: int, searches: int) -> Told:
                 return _told(arena, state, agenda.best(view), gpu_seconds)
             case EndSearch(reason=reason):
                 state.apply(SearchEnded(at=now, reason=reason))
+            case Reopen(reason=reason):
+                state.apply(SearchReopened(at=now, reason=reason))
             case Conclude(confirmation=confirmation):
                 state.apply(WinnerConfirmed(at=now, confirmation=confirmation))
             case Measure() as step:
