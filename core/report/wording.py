@@ -218,7 +218,7 @@ def trait(found: Trait) -> str:
         else "so has the one success"
     )
     chance = f"p = {found.p_value:.2g}" if found.p_value >= 0.0001 else "p < 0.0001"
-    weight = f"{chance}, exact test"
+    weight = f"lift {found.lift:.1f}, {chance}, exact test"
     if not found.proved:
         weight += f" of {found.tried} traits: a suspicion, not a proof"
     return f"{what}: {having}, {lacking} it ({weight})."

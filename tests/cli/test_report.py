@@ -1,0 +1,79 @@
+"""`autotuner report` and `compare` from the command line."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from core.cli import main
+from core.store import Store
+from tests.report.runs import TEXT, chat_events, reading
+
+
+@pytest.fixture(autouse=True)
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store with one finished run."""
+    monkeypatch.setenv("AUTOTUNER_HOME", str(tmp_path / "home"))
+
+    async def keep() -> None:
+        async with Store.open() as store:
+            task = await store.create_task(TEXT, reading().task, "chat.yaml")
+            await store.record(task.id, *chat_events())
+
+    asyncio.run(keep())
+
+
+def test_a_report_goes_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "chat"]) == 0
+    shown = capsys.readouterr().out
+    assert "Experiment 2 is 46.1 % better than the defaults" in shown
+    assert "Why experiments failed" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("a.html", "<!doctype html>"), ("a.md", "# chat"), ("a.csv", "task,")]
+)
+def test_the_name_of_the_file_is_its_format(tmp_path: Path, name: str, begins: str) -> None:
+    assert main(["report", "chat", "-o", str(tmp_path / "new" / name)]) == 0
+    assert (tmp_path / "new" / name).read_text(encoding="utf-8").startswith(begins)
+
+
+def test_a_folder_gets_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "chat", "-o", f"{tmp_path}/all/"]) == 0
+    names = {path.name for path in (tmp_path / "all").iterdir()}
+    assert {"report.html", "report.json", "launch.sh", "chart-scatter.svg"} <= names
+    document = json.loads((tmp_path / "all" / "report.json").read_text(encoding="utf-8"))
+    assert document["findings"]["recommended"]["experiment"] == 2
+    assert [group["kind"] for group in document["findings"]["failures"]] == ["slo", "out_of_memory"]
+    assert f"{len(names)} files in" in capsys.readouterr().out
+
+
+def test_a_single_chart_is_a_drawing_or_a_picture(tmp_path: Path) -> None:
+    for name, begins in (("c.svg", b"<svg "), ("c.png", b"\x89PNG")):
+        assert main(["report", "chat", "--chart", "scatter", "-o", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["report", "nobody"], 2, "there is no task nobody"),
+        (["report", "chat", "-o", "x.pdf"], 2, "x.pdf: cannot tell the format"),
+        (["report", "chat", "--chart", "pie"], 2, "there is no chart pie"),
+        (["report", "chat", "-o", "/proc/none/x.html"], 3, "cannot be written"),
+        (["compare", "chat", "nobody"], 2, "there is no task nobody"),
+    ],
+)
+def test_nonsense_gets_one_clear_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], status: int, said: str
+) -> None:
+    assert main(words) == status
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert said in told[0]
+
+
+def test_runs_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "chat", "chat#1"]) == 0
+    assert "2 tasks compared" in capsys.readouterr().out
