@@ -1,44 +1,49 @@
-"""What a task will come to, from the task alone: for screens, which know no search.
+"""What a task will come to, from its file alone: for screens, which know no search.
 
-Reads presets and the model's own files, where the task names some; starts nothing.
+Starts nothing; reads what the file names, and what earlier runs took.
 """
 
-from core.engines.checking import mistakes_of
+from dataclasses import dataclass
+
 from core.engines.engine import GpuFacts
-from core.engines.registry import explain_unknown
-from core.engines.resolving import engine_called, settle
-from core.errors import AutotunerError
+from core.engines.resolving import engine_of
+from core.errors import TaskError
 from core.report.experience import experience_of
 from core.report.plan import Plan, plan_of
-from core.search.of_task import space_of
+from core.report.preflight import Prepared, prepare
 from core.store import Viewer
-from core.task import Task, dotted
+from core.task import Reading
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A task as it would be run, or what keeps it from being run."""
+
+    prepared: Prepared | None
+    plan: Plan | None
+    problems: tuple[str, ...] = ()
+    """What is wrong with the task, a line each."""
 
 
 async def forecast(
-    task: Task, viewer: Viewer | None = None, gpus: GpuFacts | None = None
-) -> Plan | str:
-    """Return the plan of the task, or why there is none, in a line.
+    reading: Reading, viewer: Viewer | None = None, gpus: GpuFacts | None = None
+) -> Forecast:
+    """Return what the task will come to.
 
     Args:
-        task: as it is in its file.
+        reading: the task file.
         viewer: where earlier runs tell how long things take; None: nowhere.
-        gpus: what servers may get; None where that is not known.
+        gpus: what a server may get; None where that is not known.
+
+    Raises:
+        StoreError: earlier runs cannot be read.
     """
-    engine = engine_called(task.base_runtime)
-    if engine is None:
-        return explain_unknown(task.base_runtime)
     try:
-        facts = engine.facts(task)
-        settled = settle(task, engine, facts, gpus)
-        task = settled.task
-        if not task.parameters and not settled.mistakes:
-            return "there is nothing to tune yet"
-        for path, mistake in (*settled.mistakes, *mistakes_of(task, engine)):
-            return f"{dotted(path)}: {mistake}"
-        experience = (
-            await experience_of(viewer, engine.name, task.model.id_or_path) if viewer else None
-        )
-        return plan_of(task, engine, space_of(task, engine, facts, gpus), experience, gpus)
-    except AutotunerError as error:
-        return str(error).splitlines()[0]
+        engine = engine_of(reading)
+        prepared = prepare(reading, engine, None, gpus)
+        task = prepared.task
+        model = task.model.id_or_path
+        experience = await experience_of(viewer, engine.name, model) if viewer else None
+        return Forecast(prepared, plan_of(task, engine, prepared.space, experience, gpus))
+    except TaskError as error:
+        return Forecast(None, None, tuple(error.problems))

@@ -7,8 +7,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import TextArea
 
-from core.report.characters import one_line
-from core.report.plan import Plan
+from core.report.forecast import Forecast
 from tui.form.draft import Draft
 from tui.spans import Line, Span, crop, line, wrap
 from tui.widgets.canvas import Canvas
@@ -57,8 +56,8 @@ class Status(Canvas):
         super().__init__()
         self._draft = draft
         self._help = help_
-        self.plan: Plan | str | None = None
-        """What the task will come to, or why that is not known; None while it is worked out."""
+        self.forecast: Forecast | None = None
+        """What the task will come to; None while it is worked out."""
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """Return the lines."""
@@ -68,25 +67,23 @@ class Status(Canvas):
             crop(line(Span(f" {self._help()}", "muted")), width),
         ]
         if not draft.problems:
-            rows += [crop(row, width) for row in plan_lines(self.plan)]
+            rows += [crop(row, width) for row in forecast_lines(self.forecast, draft.name)]
         for problem in draft.problems[: height - 3]:
             rows += wrap(f" ✗ {problem}", width, "bad", most=2)
-        if not draft.problems and draft.reading is not None:
-            rows += [
-                crop(line(Span(f" ! {one_line(notice)}", "warn")), width)
-                for notice in draft.reading.notices
-                if "is not known" in notice
-            ]
         return rows[:height]
 
 
-def plan_lines(plan: Plan | str | None) -> list[Line]:
+def forecast_lines(forecast: Forecast | None, name: str) -> list[Line]:
     """Return what a task will come to, and how much of it need not be tried."""
-    if plan is None:
+    if forecast is None:
         return [line(Span(" counting …", "muted"))]
-    if isinstance(plan, str):
-        return [line(Span(f" ! {plan}", "warn"))]
-    told = [line(" ", Span(plan.headline, "title"), "  with the defaults first" * plan.baseline)]
+    told = [
+        line(Span(f" ✗ {p.removeprefix(f'{name}:').strip()}", "bad")) for p in forecast.problems
+    ]
+    plan = forecast.plan
+    if plan is None:
+        return told
+    told.append(line(" ", Span(plan.headline, "title"), ", the defaults first" * plan.baseline))
     skipped = sum(skip.count for skip in plan.survey.skipped)
     if skipped:
         reason = plan.survey.skipped[0].reason
