@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import Input
 
 from tui.dialogs.dialog import Dialog, Entry, Lines
-from tui.spans import Line, Span, between, crop, line, restyle
+from tui.spans import Line, Span, between, crop, length, line, restyle
 from tui.widgets.canvas import Canvas
 
 T = TypeVar("T")
@@ -120,6 +120,7 @@ class _List(Canvas, Generic[T]):
         for index, choice in enumerate(self._choices[top : top + height], top):
             here = index == self._cursor
             title = line(Span("▸ " if here else "  ", "key"), choice.title)
-            row = between(title, line(Span(choice.note, "muted")), width)
+            note = crop(line(Span(choice.note, "muted")), max(0, width - length(title) - 2))
+            row = between(title, note, width)
             rows.append(restyle(row, "cursor") if here else crop(row, width))
         return rows

@@ -11,7 +11,7 @@ from tui.dialogs.asking import Ask
 from tui.dialogs.picker import Choice, Picker
 from tui.form.discovery import Machine
 from tui.form.draft import Draft
-from tui.form.proposal import model_for
+from tui.form.proposal import model_for, with_recommended
 from tui.form.rows import LATENCIES, FormRow
 from tui.form.values import check_values, parse_value, parse_values
 from tui.screens.view import View
@@ -43,17 +43,6 @@ class Changing(View):
     def on_table_opened(self) -> None:
         """Change the value under the cursor."""
         self.action_change()
-
-    def on_table_moved(self) -> None:
-        """Say what the row under the cursor is."""
-        self._status.redraw()
-
-    def _help(self) -> str:
-        row = self.row
-        if row is None:
-            return ""
-        assumed = "" if row.given or not row.value else "; not in the task, so this is assumed"
-        return f"{row.title}: {row.help}{assumed}" if row.help else row.title
 
     def action_change(self) -> None:
         """Ask for another value of the row under the cursor."""
@@ -145,13 +134,14 @@ class Changing(View):
         def change(draft: Draft) -> Draft:
             draft = draft.having(("base_runtime",), name)
             # Another engine has other flags, and serves other files.
-            draft = draft.without(("parameters",)).without(("engine", "arguments"))
+            for path in (("engine", "arguments"), ("presets",)):
+                draft = draft.without(path)
             if model is not None:
                 draft = draft.having(("model", "id_or_path"), model.id_or_path)
-            return draft
+            return with_recommended(draft, self.machine)
 
         self.change(change)
-        self.autotuner.say("another engine has other flags: a adds those to tune")
+        self.autotuner.say("another engine has other flags; these are the ones it recommends")
 
     def _choose_model(self) -> None:
         models = self.machine.models if self.machine else ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
+from core.engines.engine import GpuFacts
 from core.engines.llamacpp import find_llama_server
 from core.engines.registry import ENGINES
 from core.errors import HostError
@@ -44,6 +45,12 @@ class Machine:
     engines: tuple[FoundEngine, ...]
     models: tuple[FoundModel, ...]
     gpus: tuple[Gpu, ...]
+
+    @property
+    def gpu_facts(self) -> GpuFacts | None:
+        """What a server may get; None where no GPU is to be seen."""
+        sizes = [gpu.memory_bytes for gpu in self.gpus if gpu.memory_bytes is not None]
+        return GpuFacts(count=len(self.gpus), memory=min(sizes)) if sizes else None
 
     def engine(self, name: str) -> FoundEngine | None:
         """Return the engine of that name, if it was found."""

@@ -1,10 +1,12 @@
-"""The first draft of a new task, from what the machine offers. Pure."""
+"""The first draft of a new task, from what the machine offers."""
 
+from core.engines.model_facts import ModelFacts
+from core.engines.model_reading import read_facts
 from core.engines.registry import ENGINES
-from core.task import ParameterSpace
+from core.errors import HostError
 from tui.form.discovery import FoundModel, Machine
 from tui.form.draft import Draft
-from tui.form.values import write_values
+from tui.form.values import parse_values, write_values
 
 _ORDER = ("sglang", "vllm", "llamacpp", "simulated")
 """Which engine is proposed, if there are several."""
@@ -44,8 +46,6 @@ base_runtime: {engine}
 model:
   id_or_path: {model}
 
-parameters: {{}}
-
 optimization:
   objective: maximize_throughput
   max_iterations: 24
@@ -66,30 +66,41 @@ def propose(machine: Machine) -> Draft:
     for engine in _ORDER:
         model = model_for(engine, machine)
         if machine.engine(engine) is not None and model is not None and engine != "simulated":
-            return Draft(
-                _REAL.format(name=_name_of(model.id_or_path), engine=engine, model=model.id_or_path)
-            )
+            name = _name_of(model.id_or_path)
+            draft = Draft(_REAL.format(name=name, engine=engine, model=model.id_or_path))
+            return with_recommended(draft, machine)
     return Draft(_SIMULATED)
+
+
+def with_recommended(draft: Draft, machine: Machine | None) -> Draft:
+    """Return the draft with the flags to tune that its engine recommends for model and machine.
+
+    Raises:
+        ValueError: the draft is no list of keys.
+    """
+    engine = ENGINES.get(str(draft.get("base_runtime")))
+    if engine is None:
+        return draft
+    gpus = machine.gpu_facts if machine is not None else None
+    space = engine.recommended_space(facts_of_model(str(draft.get("model", "id_or_path"))), gpus)
+    draft = draft.without(("parameters",))
+    for name, values in space.items():
+        draft = draft.having(("parameters", name), parse_values(write_values(values)))
+    return draft
+
+
+def facts_of_model(id_or_path: str) -> ModelFacts | None:
+    """Return what a model's own files tell; None where they are not here, or tell nothing."""
+    try:
+        return read_facts(id_or_path)
+    except HostError:
+        return None
 
 
 def model_for(engine: str, machine: Machine) -> FoundModel | None:
     """Return the largest model that the engine can serve."""
     fitting = [m for m in machine.models if m.gguf == (engine == "llamacpp")]
     return max(fitting, key=lambda model: model.size_bytes, default=None)
-
-
-def with_parameters(draft: Draft, space: dict[str, ParameterSpace]) -> Draft:
-    """Return the draft with these parameters, which it has not had."""
-    from tui.form.values import parse_values
-
-    for name, values in space.items():
-        draft = draft.having(("parameters", name), parse_values(write_values(values)))
-    return draft
-
-
-def is_known_engine(name: object) -> bool:
-    """Return whether there is an engine of that name."""
-    return isinstance(name, str) and name in ENGINES
 
 
 def _name_of(model: str) -> str:

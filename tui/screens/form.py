@@ -8,7 +8,6 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import TextArea
 
-from core.engines.engine import GpuFacts
 from core.errors import HostError, TaskError
 from core.machine.nvml import NvmlGpus
 from core.report.forecast import Forecast, forecast
@@ -110,18 +109,13 @@ class FormView(Changing):
 
         questions = [Question(look, self._found, "machine")] if self.machine is None else []
         if (reading := self.draft.reading) is not None:
-            gpus_known = self._gpu_facts()
+            known_gpus = self.machine.gpu_facts if self.machine else None
 
             async def look_ahead(viewer: Viewer) -> Forecast:
-                return await forecast(reading, viewer, gpus_known)
+                return await forecast(reading, viewer, known_gpus)
 
             questions.append(Question(look_ahead, self._foretold))
         return questions
-
-    def _gpu_facts(self) -> GpuFacts | None:
-        gpus = self.machine.gpus if self.machine else ()
-        sizes = [gpu.memory_bytes for gpu in gpus if gpu.memory_bytes is not None]
-        return GpuFacts(count=len(gpus), memory=min(sizes)) if sizes else None
 
     def _foretold(self, known: Forecast) -> None:
         self._status.forecast = known
@@ -185,6 +179,17 @@ class FormView(Changing):
         else:
             await self.autotuner.action_back()
 
+    def on_table_moved(self) -> None:
+        """Say what the row under the cursor is."""
+        self._status.redraw()
+
+    def _help(self) -> str:
+        row = self.row
+        if row is None:
+            return ""
+        assumed = "" if row.given or not row.value else "; not in the task, so this is assumed"
+        return f"{row.title}: {row.help}{assumed}" if row.help else row.title
+
     # The whole
 
     def actioneditor(self) -> None:
@@ -240,7 +245,7 @@ class FormView(Changing):
     async def _kept(self, *, start: bool) -> str:
         reading = self.draft.reading
         assert reading is not None
-        known = await forecast(reading, gpus=self._gpu_facts())
+        known = await forecast(reading, gpus=self.machine.gpu_facts if self.machine else None)
         if known.prepared is None:
             raise TaskError(list(known.problems))
         stored: StoredTask = await commands.keep(known.prepared.reading)
