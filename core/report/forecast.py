@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.engines.engine import GpuFacts
 from core.engines.resolving import engine_of
-from core.errors import TaskError
+from core.errors import HostError, StoreError, TaskError
 from core.report.experience import experience_of
 from core.report.plan import Plan, plan_of
 from core.report.preflight import Prepared, prepare
@@ -40,10 +40,14 @@ async def forecast(
     """
     try:
         engine = engine_of(reading)
-        prepared = prepare(reading, engine, None, gpus)
+        prepared = prepare(reading, engine, engine.facts(reading.task), gpus)
         task = prepared.task
         model = task.model.id_or_path
         experience = await experience_of(viewer, engine.name, model) if viewer else None
         return Forecast(prepared, plan_of(task, engine, prepared.space, experience, gpus))
     except TaskError as error:
         return Forecast(None, None, tuple(error.problems))
+    except StoreError:
+        raise
+    except HostError as error:
+        return Forecast(None, None, (str(error),))

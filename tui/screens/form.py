@@ -192,7 +192,7 @@ class FormView(Changing):
 
     # The whole
 
-    def actioneditor(self) -> None:
+    def action_editor(self) -> None:
         """Open the YAML in the user's editor, and take in what comes back."""
         path = draft_path(self._origin.name)
         try:
