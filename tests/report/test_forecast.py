@@ -3,15 +3,14 @@
 import pytest
 
 from core.report.forecast import forecast
-from core.report.plan import Plan
 from core.task import parse_task
 
 HEAD = "task_name: t\nmodel: {id_or_path: llama-3.1-8b}\nbase_runtime: simulated\n"
 
 
 async def told(addition: str, head: str = HEAD) -> str:
-    found = await forecast(parse_task(head + addition).task)
-    return found.headline if isinstance(found, Plan) else found
+    found = await forecast(parse_task(head + addition))
+    return found.plan.headline if found.plan else "\n".join(found.problems)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +19,7 @@ async def told(addition: str, head: str = HEAD) -> str:
         ("parameters: {page-size: [1, 16]}", "2 configurations, about "),
         ("presets: [simulated-throughput]", "8 configurations, about "),
         ("parallel_config: {tp: [1, 2, 4]}", "3 configurations, about "),
-        ("", "there is nothing to tune yet"),
+        ("", "nothing to tune"),
         ("parameters: {page-sise: [1]}", "parameters.page-sise: simulated"),
         ("presets: [nothing]", "'nothing' is no preset"),
     ],
