@@ -268,7 +268,7 @@ class Agenda:
         """Return why the search is over, or None."""
         if proposal is None:
             return "every configuration has been tried"
-        searched = [e for e in view.over if e.origin == "search"]
+        searched = [e for e in view.over if e.origin == "search" and not _redone(e, view)]
         under_way = sum(e.origin == "search" for e in view.under_way)
         under_way += view.waiting
         if len(searched) + under_way >= self.shares.searches:

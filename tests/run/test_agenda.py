@@ -276,6 +276,21 @@ def test_where_everything_crashes_there_is_nothing_to_confirm() -> None:
     assert play.state.confirmation.winner is None
 
 
+def test_what_is_measured_once_more_takes_no_other_ones_place() -> None:
+    failed: list[Configuration] = []
+
+    def truth(configuration: Configuration) -> float | Failure:
+        if configuration.get("a") == 2 and not failed:
+            failed.append(configuration)
+            return PASSING
+        return 2.0
+
+    play = Play(pure_task(EIGHT, confirmation=False), truth)
+    play.run()
+    assert failed
+    assert len({key for origin, key in play.launched if origin == "search"}) == len(EIGHT["a"])
+
+
 def _rugged(configuration: Configuration) -> float | Failure:
     """Some configurations crash, some fail even twice, some break the SLO, some are better."""
     a, b = int(str(configuration.get("a") or 0)), int(str(configuration.get("b") or 0))
