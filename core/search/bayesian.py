@@ -9,7 +9,7 @@ Sources: Schonlau et al. (1998) and Gardner et al. (2014) for expected improveme
 constraints; Ginsbourger et al. (2010) for pending points.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +66,7 @@ class Bayesian:
         self._opening = Opening(self._points, seed, budget)
         self._tried = Tried()
         self._told: list[Experiment] = []
+        self._recalled: list[Experiment] = []
         self._pending: dict[str, Configuration] = {}
         self._kernels = Kernels()
         whole = self._points.enumerate(ENUMERATED)
@@ -90,6 +91,14 @@ class Bayesian:
         self._pending.pop(key, None)
         self._told.append(experiment)
 
+    def recall(self, experiments: Iterable[Experiment]) -> None:
+        """Take in what an earlier task measured, before anything is told.
+
+        It teaches, with more noise than this task's own experiments, but none of it counts as
+        tried, and none of it is the best so far.
+        """
+        self._recalled.extend(experiments)
+
     def _new(self, configuration: Configuration) -> bool:
         return (
             self._space.key(configuration) not in self._tried
@@ -108,11 +117,13 @@ class Bayesian:
             yield self._transferred, "the best of a similar task"
         if not self._told and not self._baseline:
             yield points.configuration(self._opening.home), "nearest to the engine's defaults"
-        for step in self._opening.steps(self._told, list(self._pending.values())):
+        for step in self._opening.steps(
+            [*self._recalled, *self._told], list(self._pending.values())
+        ):
             yield points.configuration(step.row), step.reason
 
     def _from_model(self) -> Proposal | None:
-        observations = Observations.of(self._points.axes, self._aim, self._told)
+        observations = Observations.of(self._points.axes, self._aim, self._told, self._recalled)
         rng = np.random.default_rng((self._seed, 3, len(self._told), len(self._pending)))
         if not observations.figures:
             return self._blind(rng)

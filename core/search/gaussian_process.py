@@ -116,7 +116,14 @@ def groups_of(targets: Array) -> list[Group]:
 class Fit:
     """The search for the hyper-parameters of highest posterior density."""
 
-    def __init__(self, squared: Array, targets: Array, prior: Prior, tempering: float) -> None:
+    def __init__(
+        self,
+        squared: Array,
+        targets: Array,
+        prior: Prior,
+        tempering: float,
+        noise: Array | None = None,
+    ) -> None:
         """Prepare the fit.
 
         Args:
@@ -124,6 +131,7 @@ class Fit:
             targets: standardised outputs, (points, outputs), NaN where not observed.
             prior: on the hyper-parameters.
             tempering: weight of the likelihood; below 1 where the outputs say the same thing.
+            noise: factor on the variance of every point's noise; None: 1.
         """
         # Every pair of points once: what lies on the diagonal does not depend on the lengths.
         self._pairs = np.triu_indices(squared.shape[1], 1)
@@ -132,6 +140,7 @@ class Fit:
         self._groups = groups_of(targets)
         self._mean, self._deviation = prior.stacked(len(squared))
         self._tempering = tempering
+        self._noise = np.ones(len(targets)) if noise is None else noise
 
     def best(self, iterations: int = 30) -> Kernel:
         """Return the kernel."""
@@ -155,26 +164,27 @@ class Fit:
         joint, steep_joint = matern_with_slope(scaled.sum(axis=0))
         share, signal = kernel.additive, kernel.signal
         correlation = share * alone + (1.0 - share) * joint
-        loss, slope, trace = self._likelihood(signal * correlation, signal + kernel.noise)
+        diagonal = signal + kernel.noise * self._noise
+        loss, slope, own = self._likelihood(signal * correlation, diagonal)
         steepness = (share / len(scaled)) * steep_alone + (1.0 - share) * steep_joint
         gradient = np.empty_like(vector)
         gradient[:-3] = signal * ((steepness * scaled) @ slope)
-        gradient[-3] = signal * (correlation @ slope + trace)
-        gradient[-2] = kernel.noise * trace
+        gradient[-3] = signal * (correlation @ slope + own.sum())
+        gradient[-2] = kernel.noise * (self._noise @ own)
         gradient[-1] = signal * share * (1.0 - share) * ((alone - joint) @ slope)
         off = (vector - self._mean) / self._deviation
         loss = self._tempering * loss + 0.5 * float(off @ off)
         return loss, self._tempering * gradient + off / self._deviation
 
-    def _likelihood(self, pairs: Array, diagonal: float) -> tuple[float, Array, float]:
+    def _likelihood(self, pairs: Array, diagonal: Array) -> tuple[float, Array, Array]:
         """Return minus the log likelihood of a covariance, and its slope.
 
         Args:
             pairs: covariance of every pair of points.
-            diagonal: variance of every point.
+            diagonal: variance of every point, (points,).
 
         Returns:
-            The loss, its slope by the covariance of every pair, and by the variance of all points.
+            The loss, its slope by the covariance of every pair, and by the variance of every point.
         """
         covariance = np.zeros((len(self._targets),) * 2)
         covariance[self._pairs] = pairs
@@ -186,7 +196,7 @@ class Fit:
             targets = self._targets[group.points][:, group.outputs]
             factor, failed = dpotrf(part, clean=0)
             if failed:
-                return 1e10, np.zeros_like(pairs), 0.0
+                return 1e10, np.zeros_like(pairs), np.zeros_like(diagonal)
             weighted, _ = dpotrs(factor, targets)
             count = len(group.outputs)
             loss += 0.5 * float((targets * weighted).sum())
@@ -194,14 +204,21 @@ class Fit:
             inverse, _ = dpotri(factor)
             slope[group.square] += 0.5 * (count * inverse - weighted @ weighted.T)
         # Each pair stands for two entries of the symmetric matrix.
-        return loss, 2.0 * slope[self._pairs], float(slope.trace())
+        return loss, 2.0 * slope[self._pairs], slope.diagonal()
 
 
 class Process:
     """A process conditioned on observations."""
 
-    def __init__(self, kernel: Kernel, squared: Array, targets: Array) -> None:
-        """Condition `kernel` on `targets` at points with these squared distances to one another."""
+    def __init__(
+        self, kernel: Kernel, squared: Array, targets: Array, noise: Array | None = None
+    ) -> None:
+        """Condition `kernel` on `targets` at points with these squared distances to one another.
+
+        Args:
+            noise: factor on the variance of every point's noise; None: 1.
+        """
+        factors = np.ones(len(targets)) if noise is None else noise
         self.kernel = kernel
         self._outputs = targets.shape[1]
         self._groups = groups_of(targets)
@@ -210,7 +227,7 @@ class Process:
         self._weighted: list[Array] = []
         for group in self._groups:
             part = covariance[group.square]
-            part[np.diag_indices_from(part)] += kernel.noise + JITTER
+            part[np.diag_indices_from(part)] += kernel.noise * factors[group.points] + JITTER
             factor, _ = dpotrf(part, lower=1)
             inverse, _ = dtrtri(factor, lower=1)
             self._inverses.append(inverse)

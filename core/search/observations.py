@@ -2,8 +2,8 @@
 
 Most tasks measure the same load levels with every configuration, so that every level of a metric is
 an output of its own: sub-rounds before a crash or an early end teach as well as any. Where
-experiments have no levels in common (the load is searched for each configuration), the objective's
-value is the one output, and whether the SLOs held is a label.
+the load is searched for each configuration, the objective's value is the one output, and whether
+the SLOs held is a label.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,15 @@ from core.events import Experiment, FailureKind, Outcome
 from core.search.aim import Aim
 from core.search.axes import ABSENT, Array, Axis, Value
 from core.search.points import place_of
-from core.task import Configuration
+from core.task import LOAD_OBJECTIVES, Configuration, Level
 from core.verdict import objective_metric
 from core.verdict.arrays import metrics_needed
 
 _SAYS_NOTHING = {FailureKind.ENVIRONMENT, FailureKind.CLIENT_BOUND}
 """Failures that are not the configuration's."""
+
+RECALLED_NOISE = 10.0
+"""How much more the figures of an earlier task scatter about this one's: variance, as a factor."""
 
 _ENDED = {Outcome.OK, Outcome.INFEASIBLE, Outcome.PRUNED, Outcome.FAILED}
 
@@ -34,22 +37,35 @@ class Observations:
     axes: tuple[Axis, ...]
     aim: Aim
     experiments: tuple[Experiment, ...]
+    recalled: int = 0
+    """How many of them, the first, are of earlier tasks: they teach, but none of them counts."""
 
     @classmethod
-    def of(cls, axes: tuple[Axis, ...], aim: Aim, told: Sequence[Experiment]) -> "Observations":
-        """Keep what teaches."""
+    def of(
+        cls,
+        axes: tuple[Axis, ...],
+        aim: Aim,
+        told: Sequence[Experiment],
+        recalled: Sequence[Experiment] = (),
+    ) -> "Observations":
+        """Keep what teaches; of what is recalled, what was measured as what is told is."""
         known = {axis.name for axis in axes}
-        return cls(
-            axes,
-            aim,
-            tuple(
-                experiment
-                for experiment in told
-                if experiment.outcome in _ENDED
+
+        def teaches(experiment: Experiment) -> bool:
+            failure = experiment.failure
+            return (
+                experiment.outcome in _ENDED
                 and experiment.configuration.keys() <= known
-                and (experiment.failure is None or experiment.failure.kind not in _SAYS_NOTHING)
-            ),
-        )
+                and (failure is None or failure.kind not in _SAYS_NOTHING)
+            )
+
+        levels = _levels(told)
+        earlier = [
+            e
+            for e in recalled
+            if teaches(e) and (not levels or _levels([e]).items() <= levels.items())
+        ]
+        return cls(axes, aim, (*earlier, *filter(teaches, told)), len(earlier))
 
     def __len__(self) -> int:
         return len(self.experiments)
@@ -62,14 +78,16 @@ class Observations:
     @cached_property
     def by_level(self) -> bool:
         """Whether all experiments measured the same load levels."""
-        levels: dict[int, object] = {}
-        for experiment in self.experiments:
-            if experiment.verdict is not None and not experiment.sub_rounds:
-                return False
-            for sub_round in experiment.sub_rounds:
-                if levels.setdefault(sub_round.index, sub_round.level) != sub_round.level:
-                    return False
-        return True
+        if self.aim.objective in LOAD_OBJECTIVES:
+            return False
+        levels = _levels(self.experiments)
+        return all(
+            (experiment.verdict is None or experiment.sub_rounds)
+            and all(
+                sub_round.level == levels[sub_round.index] for sub_round in experiment.sub_rounds
+            )
+            for experiment in self.experiments
+        )
 
     @cached_property
     def figures(self) -> dict[str, Array]:
@@ -104,11 +122,18 @@ class Observations:
         return np.array([-1.0 if e.outcome is Outcome.FAILED else 1.0 for e in self.experiments])
 
     @cached_property
+    def noise(self) -> Array:
+        """Factor on the variance of every experiment's noise, (experiments,)."""
+        noise = np.ones(len(self.experiments))
+        noise[: self.recalled] = RECALLED_NOISE
+        return noise
+
+    @cached_property
     def held(self) -> Array:
-        """1 where the verdict is feasible, −1 where not, NaN without a verdict; (experiments,)."""
+        """1 where the verdict is feasible, −1 where not; (experiments,)."""
         return np.array(
             [
-                np.nan if e.verdict is None else 1.0 if e.verdict.feasible else -1.0
+                1.0 if e.verdict is not None and e.verdict.feasible else -1.0
                 for e in self.experiments
             ]
         )
@@ -119,7 +144,8 @@ class Observations:
         return [
             number
             for number, experiment in enumerate(self.experiments)
-            if experiment.outcome is Outcome.OK
+            if number >= self.recalled
+            and experiment.outcome is Outcome.OK
             and experiment.verdict is not None
             and experiment.verdict.feasible
         ]
@@ -128,6 +154,15 @@ class Observations:
         """Return the verdict's score of an experiment; infinite without one."""
         verdict = self.experiments[number].verdict
         return inf if verdict is None or verdict.score is None else verdict.score
+
+
+def _levels(experiments: Sequence[Experiment]) -> dict[int, Level]:
+    """Return the load levels that were measured first, by index."""
+    levels: dict[int, Level] = {}
+    for experiment in experiments:
+        for sub_round in experiment.sub_rounds:
+            levels.setdefault(sub_round.index, sub_round.level)
+    return levels
 
 
 def values_of(axes: Sequence[Axis], configuration: Configuration) -> tuple[Value, ...]:

@@ -121,11 +121,13 @@ class Model:
         self.told = told
         self._targets = targets
         count = len(targets.standard)
-        process = Process(kernel, told.first(count), targets.standard)
+        process = Process(kernel, told.first(count), targets.standard, targets.noise)
         if len(told) > count:
             cross = process.covariance(told.squared[:, count:, :count])
             believed, _ = process.predict(cross)
-            process = Process(kernel, told.squared, np.vstack([targets.standard, believed]))
+            standard = np.vstack([targets.standard, believed])
+            noise = np.append(targets.noise, np.ones(len(believed)))
+            process = Process(kernel, told.squared, standard, noise)
         self.process = process
 
     def believe(self, encoding: Encoding) -> Belief:
@@ -159,23 +161,25 @@ class Targets:
     shift: Array
     scale: Array
     correlation: Array
+    noise: Array
+    """Factor on the variance of every experiment's noise, (told,)."""
 
     @classmethod
-    def of(cls, figures: Array) -> "Targets":
+    def of(cls, figures: Array, noise: Array) -> "Targets":
         """Standardise figures on the log scale."""
         standard, shift, scale = standardise(figures)
-        return cls(standard, shift, scale, correlation_of(standard))
+        return cls(standard, shift, scale, correlation_of(standard), noise)
 
     @classmethod
-    def labels(cls, labels: Array) -> "Targets":
+    def labels(cls, labels: Array, noise: Array) -> "Targets":
         """Take labels of 1 and −1 as they are, seen from the optimism of the unknown."""
         one = np.ones(1)
-        return cls(labels[:, None] - _OPTIMISM, _OPTIMISM * one, one, np.ones((1, 1)))
+        return cls(labels[:, None] - _OPTIMISM, _OPTIMISM * one, one, np.ones((1, 1)), noise)
 
 
-def fit(squared: Array, targets: Array, prior: Prior) -> Kernel:
+def fit(squared: Array, targets: Array, prior: Prior, noise: Array | None = None) -> Kernel:
     """Return the kernel that suits standardised targets best."""
-    return Fit(squared, targets, prior, level_similarity(targets)).best()
+    return Fit(squared, targets, prior, level_similarity(targets), noise).best()
 
 
 class Surrogate:
@@ -191,8 +195,8 @@ class Surrogate:
         self.observations = observations
         self.metrics: dict[str, Model] = {}
         for metric, figures in observations.figures.items():
-            targets = Targets.of(figures)
-            kernel = kernels.of(metric, told, targets.standard, METRIC_PRIOR)
+            targets = Targets.of(figures, observations.noise)
+            kernel = kernels.of(metric, told, targets, METRIC_PRIOR)
             self.metrics[metric] = Model(told, targets, kernel)
         self._labels: list[Model] = []
         labels = [observations.served]
@@ -200,8 +204,8 @@ class Surrogate:
             labels.append(observations.held)
         for number, label in enumerate(labels):
             if (label < 0).any():
-                targets = Targets.labels(label)
-                kernel = kernels.of(f"label {number}", told, targets.standard, LABEL_PRIOR)
+                targets = Targets.labels(label, observations.noise)
+                kernel = kernels.of(f"label {number}", told, targets, LABEL_PRIOR)
                 self._labels.append(Model(told, targets, kernel))
 
     def beliefs(self, encoding: Encoding) -> dict[str, Belief]:
@@ -228,11 +232,13 @@ class Kernels:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, int], Kernel] = {}
 
-    def of(self, name: str, told: Told, standard: Array, prior: Prior) -> Kernel:
+    def of(self, name: str, told: Told, targets: Targets, prior: Prior) -> Kernel:
         """Return the kernel for targets of this name."""
-        count = self._fitted(len(standard))
+        count = self._fitted(len(targets.standard))
         if (name, count) not in self._kept:
-            self._kept[name, count] = fit(told.first(count), standard[:count], prior)
+            self._kept[name, count] = fit(
+                told.first(count), targets.standard[:count], prior, targets.noise[:count]
+            )
         return self._kept[name, count]
 
     @staticmethod

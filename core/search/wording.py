@@ -25,6 +25,11 @@ def percent(share: float) -> str:
 
 def objective_text(aim: Aim, value: float) -> str:
     """Return an objective's value with its unit."""
-    if aim.objective == "maximize_throughput":
-        return f"{value:,.0f} tok/s/GPU"
+    match aim.objective:
+        case "maximize_throughput":
+            return f"{value:,.0f} tok/s/GPU"
+        case "maximize_goodput":
+            return f"{value:.3g} requests/s/GPU that hold the SLOs"
+        case "maximize_load_under_slo":
+            return f"a load of {value:.3g} per GPU"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.1f} ms"

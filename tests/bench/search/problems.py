@@ -32,11 +32,11 @@ class Problem:
     held_out: bool = False
 
 
-def _parameters(**values: object) -> Parameters:
+def parameters(**values: object) -> Parameters:
     return {name.replace("_", "-"): Choices.model_validate(raw) for name, raw in values.items()}
 
 
-def _closed(scenario: str, *concurrencies: int, rounds: float = 2.0) -> tuple[Workload, ...]:
+def closed(scenario: str, *concurrencies: int, rounds: float = 2.0) -> tuple[Workload, ...]:
     return tuple(
         Workload(
             Level(scenario=Scenario.model_validate(scenario), concurrency=concurrency),
@@ -62,13 +62,13 @@ PROBLEMS: tuple[Problem, ...] = (
         "chat-1b-24",
         "llama-3.2-1b",
         "L4",
-        _parameters(
+        parameters(
             max_running_requests=[8, 32, 128],
             chunked_prefill_size=[512, 2048],
             kv_cache_dtype=["auto", "fp8_e5m2"],
             disable_radix_cache=[False, True],
         ),
-        _shared(_closed("N(600,150)/(100,30)", 8, 32, 64, rounds=2.5), 300, 3),
+        _shared(closed("N(600,150)/(100,30)", 8, 32, 64, rounds=2.5), 300, 3),
         "maximize_throughput",
         ("ttft_p99",),
         feasible=0.3,
@@ -77,13 +77,13 @@ PROBLEMS: tuple[Problem, ...] = (
         "rag-7b-144",
         "qwen2.5-7b",
         "RTX-4090",
-        _parameters(
+        parameters(
             quantization=[None, "fp8"],
             chunked_prefill_size=[512, 1024, 2048, 4096, 8192, 16384],
             mem_fraction_static=[None, 0.8, 0.9, 0.96],
             attention_backend=["flashinfer", "triton", "fa3"],
         ),
-        _closed("N(3000,800)/(60,20)", 2, 8, 24, rounds=2.5),
+        closed("N(3000,800)/(60,20)", 2, 8, 24, rounds=2.5),
         "minimize_latency",
         ("ttft_p90",),
         feasible=0.1,
@@ -93,14 +93,14 @@ PROBLEMS: tuple[Problem, ...] = (
         "published-12b-240",
         "mistral-nemo-12b",
         "RTX-4090",
-        _parameters(
+        parameters(
             page_size=[1, 4, 16, 64, 256],
             disable_radix_cache=[None, True],
             kv_cache_dtype=["auto", "fp8_e5m2", "fp8_e4m3"],
             max_running_requests=[16, 24, 36, None],
             enable_mixed_chunk=[None, True],
         ),
-        _shared(_closed("N(800,150)/(120,30)", 12, 36, rounds=2.5), 450, 4),
+        _shared(closed("N(800,150)/(120,30)", 12, 36, rounds=2.5), 450, 4),
         "maximize_throughput",
         ("e2e_latency_p90", "tpot_p99"),
         feasible=0.1,
@@ -110,14 +110,14 @@ PROBLEMS: tuple[Problem, ...] = (
         "summary-8b-360",
         "llama-3.1-8b",
         "A100-40GB",
-        _parameters(
+        parameters(
             max_running_requests=[16, 32, 64],
             chunked_prefill_size=[512, 1024, 4096, 8192, 16384],
             mem_fraction_static=[0.6, 0.8, 0.9, 0.95],
             enable_mixed_chunk=[None, True],
             attention_backend=[None, "triton", "fa3"],
         ),
-        _closed("N(2500,900)/(120,40)", 8, 32, 64),
+        closed("N(2500,900)/(120,40)", 8, 32, 64),
         "maximize_throughput",
         ("ttft_p90", "tpot_p99"),
         feasible=0.1,
@@ -127,7 +127,7 @@ PROBLEMS: tuple[Problem, ...] = (
         "conditional-8b-504",
         "llama-3.1-8b",
         "H100-80GB",
-        _parameters(
+        parameters(
             disable_cuda_graph=[None, True],
             cuda_graph_max_bs={"values": [8, 32, 64, 160], "when": _GRAPHS_ON},
             enable_torch_compile={"values": [None, True], "when": _GRAPHS_ON},
@@ -139,7 +139,7 @@ PROBLEMS: tuple[Problem, ...] = (
             },
             max_running_requests=[12, 40, 128, None],
         ),
-        _closed("N(1000,300)/(140,50)", 4, 24, 72),
+        closed("N(1000,300)/(140,50)", 4, 24, 72),
         "minimize_latency",
         ("ttft_p99", "tpot_p90"),
         feasible=0.15,
@@ -148,7 +148,7 @@ PROBLEMS: tuple[Problem, ...] = (
         "dense-32b-720",
         "qwen2.5-32b",
         "A100-80GB",
-        _parameters(
+        parameters(
             tp_size=[1, 2, 4],
             quantization=[None, "fp8"],
             max_running_requests=[16, 32, 64, 256, None],
@@ -156,7 +156,7 @@ PROBLEMS: tuple[Problem, ...] = (
             chunked_prefill_size=[1024, 4096, 16384],
             kv_cache_dtype=["auto", "fp8_e4m3"],
         ),
-        _closed("N(1200,300)/(160,40)", 8, 32, 64),
+        closed("N(1200,300)/(160,40)", 8, 32, 64),
         "maximize_throughput",
         ("e2e_latency_p90", "ttft_p90"),
         feasible=0.06,
@@ -166,7 +166,7 @@ PROBLEMS: tuple[Problem, ...] = (
         "agents-8b-960",
         "llama-3.1-8b",
         "L40S",
-        _parameters(
+        parameters(
             schedule_policy=["fcfs", "lpm", "lof", "shortest-prefill-first"],
             schedule_conservativeness=[0.3, 0.7, 1.0],
             page_size=[1, 8, 32, 128],
@@ -174,7 +174,7 @@ PROBLEMS: tuple[Problem, ...] = (
             chunked_prefill_size=[512, 1024, 2048, 4096, 8192],
             quantization=[None, "fp8"],
         ),
-        _shared(_closed("N(1400,300)/(90,30)", 8, 24, 64), 1000, 6),
+        _shared(closed("N(1400,300)/(90,30)", 8, 24, 64), 1000, 6),
         "minimize_ttft",
         ("tpot_p90",),
         feasible=0.2,
@@ -183,7 +183,7 @@ PROBLEMS: tuple[Problem, ...] = (
         "moe-30b-1152",
         "qwen3-30b-a3b",
         "A100-80GB",
-        _parameters(
+        parameters(
             tp_size=[1, 2],
             quantization=[None, "fp8"],
             mem_fraction_static=[0.7, 0.85, 0.93],
@@ -192,7 +192,7 @@ PROBLEMS: tuple[Problem, ...] = (
             enable_torch_compile=[None, True],
             enable_mixed_chunk=[None, True, False],
         ),
-        _closed("N(700,200)/(150,40)", 4, 16, 64),
+        closed("N(700,200)/(150,40)", 4, 16, 64),
         "maximize_throughput",
         ("tpot_p99", "ttft_p99"),
         feasible=0.12,
@@ -202,7 +202,7 @@ PROBLEMS: tuple[Problem, ...] = (
         "nemo-12b-1728",
         "mistral-nemo-12b",
         "A100-40GB",
-        _parameters(
+        parameters(
             quantization=[None, "fp8"],
             kv_cache_dtype=["auto", "fp8_e4m3", "fp8_e5m2"],
             mem_fraction_static=[0.75, 0.85, 0.91, 0.95],
@@ -211,7 +211,7 @@ PROBLEMS: tuple[Problem, ...] = (
             attention_backend=["flashinfer", "triton"],
             enable_torch_compile=[None, True],
         ),
-        _closed("N(900,250)/(120,40)", 8, 32, 80),
+        closed("N(900,250)/(120,40)", 8, 32, 80),
         "maximize_throughput",
         ("ttft_p99", "tpot_p99"),
         feasible=0.05,
@@ -220,7 +220,7 @@ PROBLEMS: tuple[Problem, ...] = (
         "pair-32b-2304",
         "qwen2.5-32b",
         "H100-80GB",
-        _parameters(
+        parameters(
             tp_size=[1, 2],
             dp_size=[1, 2],
             quantization=[None, "fp8"],
@@ -230,7 +230,7 @@ PROBLEMS: tuple[Problem, ...] = (
             cuda_graph_max_bs=[8, 32, 96, 200],
             enable_mixed_chunk=[None, True],
         ),
-        _closed("D(1500,100)", 8, 32, 96),
+        closed("D(1500,100)", 8, 32, 96),
         "maximize_throughput",
         ("e2e_latency_p90",),
         feasible=0.12,
@@ -241,7 +241,7 @@ PROBLEMS: tuple[Problem, ...] = (
         "llama-70b-2592",
         "llama-3.1-70b",
         "H100-80GB",
-        _parameters(
+        parameters(
             tp_size=[2, 4, 8],
             quantization=[None, "fp8"],
             kv_cache_dtype=["auto", "fp8_e4m3"],
@@ -251,7 +251,7 @@ PROBLEMS: tuple[Problem, ...] = (
             cuda_graph_max_bs=[16, 64, 160, 512],
             enable_mixed_chunk=[None, True],
         ),
-        _closed("D(1200,120)", 8, 32, 96),
+        closed("D(1200,120)", 8, 32, 96),
         "minimize_tpot",
         ("ttft_p90",),
         feasible=0.08,
@@ -261,7 +261,7 @@ PROBLEMS: tuple[Problem, ...] = (
         "graphs-8b-4752",
         "llama-3.1-8b",
         "A100-80GB",
-        _parameters(
+        parameters(
             disable_cuda_graph=[None, True],
             cuda_graph_max_bs={"values": [8, 24, 48, 96], "when": _GRAPHS_ON},
             enable_torch_compile={"values": [None, True], "when": _GRAPHS_ON},
@@ -271,7 +271,7 @@ PROBLEMS: tuple[Problem, ...] = (
             page_size=[1, 16, 128],
             attention_backend=["flashinfer", "triton", "fa3"],
         ),
-        _closed("D(800,120)", 4, 24, 96),
+        closed("D(800,120)", 4, 24, 96),
         "maximize_throughput",
         ("tpot_p99", "ttft_p99"),
         feasible=0.05,
@@ -281,7 +281,7 @@ PROBLEMS: tuple[Problem, ...] = (
         "small-gpu-7b-6912",
         "qwen2.5-7b",
         "L4",
-        _parameters(
+        parameters(
             quantization=[None, "fp8"],
             kv_cache_dtype=["auto", "fp8_e5m2", "fp8_e4m3"],
             mem_fraction_static=[0.8, 0.86, 0.92, 0.97],
@@ -291,7 +291,7 @@ PROBLEMS: tuple[Problem, ...] = (
             attention_backend=["flashinfer", "triton", "fa3"],
             cuda_graph_max_bs=[8, 64],
         ),
-        _closed("D(700,80)", 4, 16, 48),
+        closed("D(700,80)", 4, 16, 48),
         "minimize_latency",
         ("ttft_p90", "tpot_p99"),
         feasible=0.03,
@@ -301,7 +301,7 @@ PROBLEMS: tuple[Problem, ...] = (
         "llama-70b-20736",
         "llama-3.1-70b",
         "A100-80GB",
-        _parameters(
+        parameters(
             tp_size=[2, 4],
             quantization=[None, "fp8"],
             kv_cache_dtype=["auto", "fp8_e4m3", "fp8_e5m2"],
@@ -313,7 +313,7 @@ PROBLEMS: tuple[Problem, ...] = (
             enable_mixed_chunk=[None, True],
             attention_backend=[None, "triton"],
         ),
-        _closed("D(1000,100)", 8, 32, 96),
+        closed("D(1000,100)", 8, 32, 96),
         "maximize_throughput",
         ("e2e_latency_p90", "ttft_p99"),
         feasible=0.1,
