@@ -41,6 +41,10 @@ class Incumbent:
         if not feasible:
             return None
         aim = observations.aim
+        if not observations.by_level:
+            model = surrogate.metrics[objective_metric(aim.objective)]
+            values = np.exp(model.believe_told().mean[feasible])
+            return cls(float((-values if maximised(aim.objective) else values).min()))
         if surrogate.metrics.keys() >= set(metrics_needed(aim.slo, aim.objective)):
             figures = {
                 metric: np.exp(model.believe_told().mean[feasible])

@@ -55,7 +55,8 @@ class Bayesian:
         Args:
             budget: experiments that there will be, about; the opening takes a third at most.
             baseline: whether the engine's defaults are measured, before anything that is asked for.
-            transferred: the best configuration of a similar task, looked at first.
+            transferred: the best configuration of a similar task, looked at first if it is a point
+                of this space.
         """
         self._space = space
         self._aim = aim
@@ -113,7 +114,7 @@ class Bayesian:
 
     def _planned(self) -> Iterator[tuple[Configuration, str]]:
         points = self._points
-        if self._transferred is not None:
+        if self._transferred is not None and points.row(self._transferred) is not None:
             yield self._transferred, "the best of a similar task"
         if not self._told and not self._baseline:
             yield points.configuration(self._opening.home), "nearest to the engine's defaults"
@@ -187,7 +188,7 @@ class Bayesian:
         for row in [*rows, *(self._whole.rows if self._whole is not None else ())]:
             configuration = self._points.configuration(row)
             if self._new(configuration):
-                return Proposal(configuration=configuration, reason="random, nothing measured yet")
+                return Proposal(configuration=configuration, reason="random, not tried yet")
         return None
 
 
