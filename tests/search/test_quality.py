@@ -14,7 +14,7 @@ from tests.bench.search.replay import Arena
 from tests.bench.search.sessions import Session, play, strategy_for
 from tests.bench.search.small import SMALL
 
-SEEDS = range(6)
+SEEDS = range(8)
 
 
 @pytest.fixture(scope="module", autouse=True)
