@@ -38,7 +38,7 @@ class Contender(Frozen):
     feasible: bool
     """Whether every one of them kept the hard SLOs."""
     reasons: tuple[str, ...] = ()
-    """What was wrong with those that did not, a phrase each."""
+    """What was wrong with those that did not, a phrase each; of one that did, what is near."""
     gain: Gain | None = None
     """Over the defaults, from fresh launches of both. None: it could not be compared."""
 

@@ -310,6 +310,7 @@ class Agenda:
             runs=view.of_origin("confirmation"),
             soaks=view.of_origin("soak"),
             resolution=self._resolution,
+            slo=self.task.slo,
         )
 
     @property

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from core.events import Confirmation, Experiment, Origin
-from core.task import DEFAULTS, Configuration, ConfirmationRules, Objective
+from core.task import DEFAULTS, Configuration, ConfirmationRules, Objective, Slo
 from core.verdict.confirmation import Candidate, confirm, counts, held, unconfirmed
 
 MOST_BLAMELESS = 2
@@ -56,6 +56,7 @@ class Contest:
     soaks: Sequence[Experiment] = ()
     resolution: float = 0.0
     """How closely the objective can be told at all, as a share."""
+    slo: Slo | None = None
 
     def next(self, affords: Callable[[int], bool]) -> Turn | None:
         """Return whose turn it is; None: nothing more has to, or can, be measured.
@@ -188,6 +189,7 @@ class Contest:
             threshold=self.rules.minimum_gain,
             least=self.rules.repeats[0],
             resolution=self.resolution,
+            slo=self.slo,
         )
 
     def _soak(self, found: Confirmation | None, affords: Callable[[int], bool]) -> Turn | None:

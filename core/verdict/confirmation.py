@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from scipy.special import stdtrit
+
 from core.events import (
     Confirmation,
     ConfirmationStatus,
@@ -19,9 +21,12 @@ from core.events import (
     Gain,
     Outcome,
 )
-from core.task import DEFAULTS, Configuration, Objective
-from core.verdict.comparison import LOOKS, Difference, differences, geometric_mean
+from core.task import DEFAULTS, Configuration, Objective, Slo
+from core.verdict.comparison import LOOKS, Difference, differences, geometric_mean, pooled_noise
 from core.verdict.judge import maximised
+
+CLEAR = 0.9
+"""Confidence at which a contender keeps a hard SLO by more than the noise."""
 
 _NO_FAULT = {FailureKind.ENVIRONMENT, FailureKind.CLIENT_BOUND}
 """Failures that say nothing about the configuration."""
@@ -63,8 +68,11 @@ def confirm(
     threshold: float = 0.0,
     least: int = LOOKS[0],
     resolution: float = 0.0,
+    slo: Slo | None = None,
 ) -> Confirmation:
     """Return what the fresh launches prove.
+
+    Among contenders that kept the hard SLOs, those that keep them by more than the noise go first.
 
     Args:
         candidates: those that were measured anew.
@@ -73,12 +81,18 @@ def confirm(
         threshold: the gain that is asked for, as a share.
         least: launches of each side without which nothing is confirmed.
         resolution: how closely the objective can be told at all, as a share.
+        slo: the task's; None: how near its bounds a contender is does not count.
     """
     control = None if defaults is None else _contender(defaults, None)
     gains = _gains(candidates, defaults, objective, resolution)
-    contenders = [_contender(c, gains.get(c.experiment)) for c in candidates if c.runs]
+    near = {c.experiment: near_a_bound(c.runs, slo) if slo else None for c in candidates}
+    contenders = [
+        _contender(c, gains.get(c.experiment), near[c.experiment]) for c in candidates if c.runs
+    ]
     scores = {c.experiment: _score(c) for c in candidates}
-    contenders.sort(key=lambda c: (not c.feasible, scores[c.experiment], c.experiment))
+    contenders.sort(
+        key=lambda c: (not c.feasible, bool(near[c.experiment]), scores[c.experiment], c.experiment)
+    )
     winner = next((c for c in contenders if c.feasible), None)
     status, reason = _status(winner, control, threshold, least)
     return Confirmation(
@@ -151,7 +165,30 @@ def _score(candidate: Candidate) -> float:
     return fmean(known) if known else math.inf
 
 
-def _contender(candidate: Candidate, gain: Gain | None) -> Contender:
+def near_a_bound(runs: Sequence[Experiment], slo: Slo) -> str | None:
+    """Return which hard SLO may well be broken truly, though it held whenever it was measured.
+
+    The mean of the logarithms has to be below the bound by a one-sided t-interval of 90 %.
+    """
+    for metric, target in slo.targets().items():
+        figures = [
+            verdict.actual
+            for run in runs
+            if run.verdict is not None
+            for verdict in run.verdict.slos
+            if verdict.metric == metric and verdict.actual
+        ]
+        noise = pooled_noise([figures])
+        if not target.hard_fail or noise is None:
+            continue
+        reach = float(stdtrit(len(figures) - 1, CLEAR)) * noise / math.sqrt(len(figures))
+        bound = target.threshold * (1 + target.fail_ratio)
+        if math.log(geometric_mean(figures)) + reach > math.log(bound):
+            return f"{metric} is within the noise of {target.threshold:g} s"
+    return None
+
+
+def _contender(candidate: Candidate, gain: Gain | None, near: str | None = None) -> Contender:
     figures = _figures(candidate)
     return Contender(
         experiment=candidate.experiment,
@@ -159,7 +196,8 @@ def _contender(candidate: Candidate, gain: Gain | None) -> Contender:
         runs=tuple(run.number for run in candidate.runs),
         value=geometric_mean(figures) if figures else None,
         feasible=bool(candidate.runs) and all(held(run) for run in candidate.runs),
-        reasons=tuple(dict.fromkeys(_fault(run) for run in candidate.runs if not held(run))),
+        reasons=tuple(dict.fromkeys(_fault(run) for run in candidate.runs if not held(run)))
+        or ((near,) if near else ()),
         gain=gain,
     )
 

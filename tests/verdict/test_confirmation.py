@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from core.events import Experiment, Failure, FailureKind, Outcome
-from core.task import DEFAULTS, Configuration
+from core.task import DEFAULTS, Configuration, Slo
+from core.verdict import judge
 from core.verdict.confirmation import Candidate, compare, confirm, counts, held, unconfirmed
 from tests.builders import experiment, sub_round, verdict
 
@@ -135,3 +136,26 @@ def test_two_configurations_can_be_compared_as_such() -> None:
     assert gain is not None
     assert gain.share == pytest.approx(0.5, abs=0.001)
     assert compare(runs([1.0]), [], "minimize_latency") is None
+
+
+def test_a_contender_that_clearly_holds_the_slo_goes_before_a_faster_one_that_hardly_does() -> None:
+    slo = Slo.model_validate(
+        {"ttft": {"mean": {"threshold": 1.0, "hard_fail": True, "fail_ratio": 0.0}}}
+    )
+
+    def at(value: float, ttft: float) -> Experiment:
+        measured = (sub_round(e2e=value, ttft=ttft),)
+        judged = judge(measured, slo, "minimize_latency", levels=1)
+        return experiment(20, outcome=Outcome.OK, judged=judged).model_copy(
+            update={"sub_rounds": measured}
+        )
+
+    hardly = candidate(4, at(1.5, 0.995), at(1.5, 0.96), at(1.51, 0.999))
+    clearly = candidate(7, at(1.6, 0.8), at(1.6, 0.82), at(1.61, 0.79))
+    found = confirm([hardly, clearly], DEFAULT_RUNS, objective="minimize_latency", slo=slo)
+    assert found.winner == 7
+    assert found.contenders[1].reasons == ("ttft_mean is within the noise of 1 s",)
+    assert found.contenders[1].feasible
+    alone = confirm([hardly], DEFAULT_RUNS, objective="minimize_latency", slo=slo)
+    assert alone.winner == 4
+    assert confirm([hardly, clearly], DEFAULT_RUNS, objective="minimize_latency").winner == 4
