@@ -86,6 +86,8 @@ COMMON_SIGNS: tuple[Sign, ...] = (
     ),
 )
 
+_RAISED = re.compile(r"\b[A-Z]\w*(?:Error|Exception): \S")
+
 
 def diagnose(
     lines: Iterable[str], signs: tuple[Sign, ...], exit_code: int | None, fallback: FailureKind
@@ -99,10 +101,12 @@ def diagnose(
         fallback: the kind when nothing gives the cause away.
     """
     found: dict[int, tuple[str, re.Match[str]]] = {}
-    last = ""
+    last = raised = ""
     for line in lines:
         line = line.strip()
         last = line or last
+        # The first exception is the cause; those after it are how the news spread.
+        raised = raised or (line if _RAISED.search(line) else "")
         for rank, sign in enumerate(signs):
             if rank not in found and (match := sign.pattern.search(line)):
                 found[rank] = (line, match)
@@ -118,23 +122,23 @@ def diagnose(
             advice=sign.advice,
             transient=sign.transient,
         )
-    return _from_exit(exit_code, last, fallback)
+    return _from_exit(exit_code, raised or last, fallback)
 
 
-def _from_exit(exit_code: int | None, last: str, fallback: FailureKind) -> Failure:
+def _from_exit(exit_code: int | None, telling: str, fallback: FailureKind) -> Failure:
     advice = "read the server's log"
     if exit_code is None:
         return Failure(
             kind=fallback,
             message="the server did not get ready",
-            evidence=last[:500],
+            evidence=telling[:500],
             advice=advice,
         )
     if exit_code == -signal.SIGKILL:
         return Failure(
             kind=FailureKind.OUT_OF_MEMORY,
             message="the server was killed from outside, most likely by the kernel for host memory",
-            evidence=last[:500],
+            evidence=telling[:500],
             advice="free host memory, or load the model with less of it",
         )
     if exit_code == -signal.SIGILL:
@@ -144,4 +148,4 @@ def _from_exit(exit_code: int | None, last: str, fallback: FailureKind) -> Failu
         message = f"the server crashed with {signal.Signals(-exit_code).name}"
     else:
         message = f"the server exited with status {exit_code}"
-    return Failure(kind=FailureKind.CRASHED, message=message, evidence=last[:500], advice=advice)
+    return Failure(kind=FailureKind.CRASHED, message=message, evidence=telling[:500], advice=advice)

@@ -1,6 +1,7 @@
 import pytest
 
 from core.engines.llamacpp import LlamaCpp
+from core.engines.registry import ENGINES
 from core.engines.signs import COMMON_SIGNS, diagnose
 from core.events import FailureKind
 
@@ -69,3 +70,50 @@ def test_without_a_sign_the_exit_speaks(exit_code: int | None, kind: str, messag
 
 def test_an_empty_log_is_no_trouble() -> None:
     assert diagnose([], COMMON_SIGNS, 1, FailureKind.CRASHED).evidence == ""
+
+
+def test_without_a_sign_the_first_exception_is_the_evidence() -> None:
+    log = ["loading", "KeyError: 'odd'", "RuntimeError: Engine core initialization failed.", "bye"]
+    assert diagnose(log, COMMON_SIGNS, 1, FailureKind.CRASHED).evidence == "KeyError: 'odd'"
+    assert diagnose(["loading", "bye"], COMMON_SIGNS, 1, FailureKind.CRASHED).evidence == "bye"
+
+
+@pytest.mark.parametrize(
+    ("engine", "line", "kind", "message"),
+    [
+        ("vllm", "ValueError: No common block size for 16 (CPU_ATTN: [MultipleOf(32)]).",
+         "bad_flags", "no block-size of 16"),
+        ("vllm", ("  Value error, max_num_batched_tokens (64) is smaller than max_model_len (2048)."
+         " This effectively"), "bad_flags", "cannot hold a prompt of 2048"),
+        ("vllm", ("ValueError: To serve at least one request with the model's max seq len (131072),"
+         " (16.00 GiB KV cache is needed, which is larger than the available KV cache memory"
+         " (5.40 GiB). Based on"), "out_of_memory", "one request of 131072 tokens needs 16.00 GiB"),
+        ("vllm", ("ValueError: Free memory on device cuda:0 (10.1/79.1 GiB) on startup is less than"
+         " desired GPU memory utilization (0.92, 72.8 GiB). Decrease"), "out_of_memory",
+         "10.1 of 79.1 GiB are free"),
+        ("vllm", ("  Input should be less than or equal to 1 [type=less_than_equal,"
+         " input_value=1.5, input_type=float]"), "bad_flags", "does not take 1.5"),
+        ("vllm", ("ValueError: User-specified max_model_len (9000) is greater than the derived"
+         " max_model_len (max_position_embeddings=8192.0 or"), "bad_flags", "ends at 8192"),
+        ("sglang", "Exception: Capture cuda graph failed: CUDA out of memory. Tried to allocate",
+         "out_of_memory", "while cuda graphs were captured"),
+        ("sglang", "RuntimeError: Not enough memory. Please try to increase --mem-fraction-static.",
+         "out_of_memory", "leave no memory for the KV cache"),
+        ("sglang", "AssertionError: 8 is not divisible by 3", "bad_flags", "size of 8 cannot"),
+        ("sglang", "ValueError: --kv-cache-dtype fp8_e5m2 is not supported on CPU.", "bad_flags",
+         "fp8_e5m2 is not supported on CPU"),
+        ("sglang", "RuntimeError: The memory capacity is unbalanced. Some GPUs may be occupied",
+         "environment", "unequal free memory"),
+        ("sglang", "ModuleNotFoundError: No module named 'sgl_kernel'", "environment",
+         "not complete: No module named 'sgl_kernel'"),
+        ("sglang", ("ValueError: Quantization method specified in the model config (awq) does not"
+         " match the quantization method specified in the `quantization` argument (fp8)."),
+         "bad_flags", "quantised as awq, and quantization asks for fp8"),
+    ],
+)  # fmt: skip
+def test_what_sglang_and_vllm_say(engine: str, line: str, kind: str, message: str) -> None:
+    log = ["INFO starting", line, "RuntimeError: Engine core initialization failed."]
+    failure = diagnose(log, ENGINES[engine].signs, 1, FailureKind.CRASHED)
+    assert failure.kind == kind
+    assert message in failure.message
+    assert failure.evidence == line.strip()

@@ -101,7 +101,7 @@ def test_it_is_tuned_from_end_to_end(tmp_path: Path) -> None:
     }
     (tmp_path / "task.json").write_text(json.dumps(task))
     ended = subprocess.run(
-        [sys.executable, "-m", "core.cli", "--json", "--run", tmp_path / "task.json"],
+        [sys.executable, "-m", "core.cli", "--json", "--yes", "--run", tmp_path / "task.json"],
         env={**os.environ, "AUTOTUNER_HOME": str(tmp_path / "home")},
         capture_output=True,
         text=True,

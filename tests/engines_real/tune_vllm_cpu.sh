@@ -18,4 +18,4 @@ trap 'rm -rf "$scratch"' EXIT
 "$python" "$root/tests/engines_real/tiny_model.py" --preset small --hf "$scratch/small-hf"
 sed -e "s#/tmp/small-hf#$scratch/small-hf#" -e "s#/opt/vllm-cpu\$#$venv#" \
   "$root/sample_tasks/vllm_cpu.yaml" > "$scratch/task.yaml"
-AUTOTUNER_HOME=${AUTOTUNER_HOME:-$scratch/home} "$python" -m core.cli --run "$scratch/task.yaml"
+AUTOTUNER_HOME=${AUTOTUNER_HOME:-$scratch/home} "$python" -m core.cli --yes --run "$scratch/task.yaml"
