@@ -51,6 +51,10 @@ SAID_SECONDS = 6
 """How long a message stays."""
 
 
+_MOST_COPIED = 8192
+"""Bytes of a text that terminals and tmux take for their clipboard."""
+
+
 class Autotuner(App[None]):
     """The app. `tests/tui` run it without a terminal."""
 
@@ -197,9 +201,24 @@ class Autotuner(App[None]):
         self.say(f"{count} marked; c compares them" if count else "nothing is marked")
 
     def copy(self, text: str, what: str) -> None:
-        """Copy a text to the clipboard of the terminal, and to a file for those without one."""
-        self.copy_to_clipboard(text)
-        self.say(f"{what} sent to the terminal's clipboard")
+        """Send a text to the clipboard of the terminal, and keep it in a file.
+
+        Not every terminal takes it (OSC 52), none says whether it did, and tmux drops long ones.
+        """
+        self.run_worker(self._copy(text, what))
+
+    async def _copy(self, text: str, what: str) -> None:
+        if len(text.encode()) <= _MOST_COPIED:
+            self.copy_to_clipboard(text)
+            said = f"{what} sent to the terminal's clipboard, and in"
+        else:
+            said = f"{what} is too long for a clipboard; it is in"
+        try:
+            path = await asyncio.to_thread(_keep_copied, text)
+        except OSError as error:
+            self.say(f"{what} sent to the clipboard; no file: {error.strerror}", "warn")
+        else:
+            self.say(f"{said} {path}")
 
     def open_form(self, task_id: int | None, *, copy: bool = False) -> None:
         """Show the form: for a new task, or for one that is to be changed or copied."""
@@ -455,6 +474,15 @@ async def _read_standing(viewer: "Viewer") -> object:
         and (task.runner is None or identity.is_alive(task.runner))
     )
     return alive, newest
+
+
+def _keep_copied(text: str) -> Path:
+    """Write what was copied to a file that only its owner can read, and return its path."""
+    path = home() / "copied.txt"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    path.write_text(f"{text}\n", encoding="utf-8")
+    return path
 
 
 def _textual_theme(name: str, palette: Palette) -> Theme:

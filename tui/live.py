@@ -8,12 +8,14 @@ from core.events import (
     Event,
     Experiment,
     ExperimentJudged,
+    FlagReverted,
     LevelProgress,
     Notice,
     RunBegan,
     RunEnded,
     RunState,
     SearchAdvanced,
+    WinnerConfirmed,
 )
 from core.report import figures
 from core.report.characters import BEST, BROKEN, HELD, WARNING, one_line
@@ -35,8 +37,10 @@ class Live:
 
     state: RunState
     """What the last events amount to, with the experiments that matter; not the whole history."""
-    current: Experiment | None
-    """The experiment under way."""
+    under_way: tuple[Experiment, ...]
+    """The experiments under way, the newest first; several where a run has GPUs for several."""
+    known: tuple[Experiment, ...]
+    """The experiments that were read: the best, the defaults, the newest among them."""
     news: tuple[tuple[float, str], ...]
     """What happened last, in words, each with its Unix time; the newest last."""
     now: float
@@ -44,13 +48,13 @@ class Live:
     levels: tuple[Level, ...]
     """The load levels of every experiment."""
 
-    @property
-    def progress(self) -> LevelProgress | None:
-        """How the load level under way is doing."""
-        report = self.state.progress
-        if report is None or self.current is None or report.experiment != self.current.number:
-            return None
-        return report
+    reports: dict[int, LevelProgress]
+    """How the load levels under way are doing, by experiment."""
+
+    def progress(self, of: Experiment) -> LevelProgress | None:
+        """Return how an experiment's present phase is doing, where it tells."""
+        report = self.reports.get(of.number)
+        return report if report is not None and report.phase is of.phase else None
 
 
 def live(
@@ -70,6 +74,7 @@ def live(
     state = RunState()
     state.experiments = {experiment.number: experiment for experiment in experiments}
     news: list[tuple[float, str]] = []
+    reports: dict[int, LevelProgress] = {}
     for event in events:
         match event:
             case RunBegan():
@@ -80,30 +85,57 @@ def live(
                 state.search = event
             case LevelProgress():
                 state.progress = event
+                reports[event.experiment] = event
+            case WinnerConfirmed():
+                state.confirmation = event.confirmation
+            case FlagReverted():
+                state.effects = {**state.effects, event.effect.flag: event.effect}
         if text := _told(event, state):
             news.append((event.at, text))
-    unfinished = [e for e in experiments if e.ended_at is None]
-    current = max(unfinished, key=lambda e: e.number, default=None)
-    return Live(state, current, tuple(news), now, levels)
+    under_way = sorted((e for e in experiments if e.ended_at is None), key=lambda e: -e.number)
+    return Live(state, tuple(under_way), tuple(experiments), tuple(news), now, levels, reports)
 
 
 def _told(event: Event, state: RunState) -> str | None:
     match event:
         case ExperimentJudged() if event.experiment not in state.experiments:
             return None
-        case ExperimentJudged() | Notice() | RunBegan() | RunEnded():
+        case (
+            ExperimentJudged()
+            | Notice()
+            | RunBegan()
+            | RunEnded()
+            | WinnerConfirmed()
+            | FlagReverted()
+        ):
             return narrate(event, state)
     return None
 
 
 def activity(run: Live, summary: TaskSummary, now: float, width: int) -> list[Line]:
-    """Return what is being done, in three lines: the experiment, its progress, why it was chosen.
+    """Return what is being done: three lines for one experiment, a line each for several.
 
     Empty when nothing is under way.
     """
-    experiment = run.current
-    if summary.state is not TaskState.RUNNING or experiment is None:
+    if summary.state is not TaskState.RUNNING or not run.under_way:
         return []
+    if len(run.under_way) > 1:
+        rows = [_in_one_line(run, e, now, width) for e in run.under_way[:_SEVERAL]]
+        more = len(run.under_way) - _SEVERAL
+        return [*rows, line(Span(f"  and {more} more", "muted"))] if more > 0 else rows
+    experiment = run.under_way[0]
+    rows = [_head(experiment, now, width), _progress(run, experiment, width)]
+    what = one_line(str(experiment.configuration))
+    reason = f" ({one_line(experiment.reason)})" if experiment.reason else ""
+    rows.append(crop(line(Span("  why: ", "muted"), what, Span(reason, "muted")), width))
+    return rows
+
+
+_SEVERAL = 3
+"""Experiments under way that have a line each."""
+
+
+def _head(experiment: Experiment, now: float, width: int) -> Line:
     detail = one_line(experiment.phase_detail)
     clock = figures.clock(max(0.0, now - experiment.phase_began_at))
     head = line(
@@ -111,17 +143,21 @@ def activity(run: Live, summary: TaskSummary, now: float, width: int) -> list[Li
         Span(experiment.phase.value, "bold"),
         Span(f"  {detail}" if detail else "", "muted"),
     )
-    rows = [between(head, line(Span(clock, "muted")), width)]
-    rows.append(_progress(run, width))
-    what = one_line(str(experiment.configuration))
-    reason = f" ({one_line(experiment.reason)})" if experiment.reason else ""
-    rows.append(crop(line(Span("  why: ", "muted"), what, Span(reason, "muted")), width))
-    return rows
+    return between(head, line(Span(clock, "muted")), width)
 
 
-def _progress(run: Live, width: int) -> Line:
-    report = run.progress
-    if report is None or run.current is None or report.phase is not run.current.phase:
+def _in_one_line(run: Live, experiment: Experiment, now: float, width: int) -> Line:
+    report = run.progress(experiment)
+    if report is None:
+        return _head(experiment, now, width)
+    head = line(Span(f"▶ {experiment.number} ", "run"), Span(f"{experiment.phase} ", "bold"))
+    bar = progress_bar(report.done, report.planned, 8)
+    return crop(line(head, bar, f" {progress(report)}"), width)
+
+
+def _progress(run: Live, experiment: Experiment, width: int) -> Line:
+    report = run.progress(experiment)
+    if report is None:
         return EMPTY
     bar = progress_bar(report.done, report.planned, 16)
     facts = Span(f" {progress(report)}", "warn" if report.failed else "")

@@ -118,15 +118,23 @@ def _level(sub_round: SubRound) -> LevelPoint:
 class RunPoints:
     """A reading of every experiment of one task. Call it with a viewer, again and again."""
 
-    def __init__(self, task_id: int) -> None:
+    def __init__(self, task_id: int, *, sub_rounds: bool = True) -> None:
+        """Say which task.
+
+        Args:
+            sub_rounds: False leaves the load levels out, which is what takes the time.
+        """
         self.task_id = task_id
+        self._sub_rounds = sub_rounds
         self._settled: list[ExperimentPoint] = []
         """The experiments, by number, up to the first that is not over."""
 
     async def __call__(self, viewer: Viewer) -> "tuple[ExperimentPoint, ...] | Partial":
         """Return every experiment read so far; a partial answer while there are more."""
         offset = len(self._settled)
-        page = await viewer.experiments(self.task_id, offset=offset, limit=_PAGE)
+        page = await viewer.experiments(
+            self.task_id, offset=offset, limit=_PAGE, sub_rounds=self._sub_rounds
+        )
         under_way: list[ExperimentPoint] = []
         for experiment in page.rows:
             if experiment.phase is Phase.DONE and not under_way:

@@ -13,6 +13,7 @@ from core.report import figures
 from core.report.characters import one_line
 from core.report.launch import launch_command
 from core.store import Page, StoredTask, TaskState, TaskSummary, Viewer
+from tui.chart.run_points import ExperimentPoint, RunPoints
 from tui.dialogs.picker import Choice, Picker
 from tui.experiment_rows import ExperimentRow, columns
 from tui.keymap import Scope
@@ -20,6 +21,7 @@ from tui.live import EVENTS, Live, activity, live, news_lines, standing_lines
 from tui.screens.requests import ask_for_export, run_task, stop_task
 from tui.screens.view import Question, View
 from tui.spans import EMPTY, Line, Span, joined, line
+from tui.task_panel import panel
 from tui.task_rows import TaskRow, done, progress_bar, state
 from tui.widgets.canvas import Canvas
 from tui.widgets.table import Order, Table, Window, empty_lines
@@ -61,6 +63,9 @@ class TaskView(View):
         self._answer: TaskAnswer | None = None
         self._task_id: int | None = None
         self._zoomed = False
+        self._points_read: RunPoints | None = None
+        self.points: tuple[ExperimentPoint, ...] = ()
+        """Every experiment of the task, for the panel beside the table."""
 
     def body(self) -> Sequence[Widget]:
         """Return the table with what goes on below it, and the panel beside them."""
@@ -79,7 +84,7 @@ class TaskView(View):
         """Forget the task that was looked at before, if this is another."""
         task = self.autotuner.subject.task
         if task != self._task_id:
-            self._task_id, self._answer = task, None
+            self._task_id, self._answer, self.points = task, None, ()
             self._table.reset()
             self._table.following = True
         self._table.empty = _NO_TASK if task is None else _NO_EXPERIMENTS
@@ -126,7 +131,17 @@ class TaskView(View):
         async def read(viewer: Viewer) -> TaskAnswer | None:
             return await read_task(viewer, task_id, order, offset, limit)
 
-        return [Question(read, self._show)]
+        questions: list[Question] = [Question(read, self._show)]
+        if self._side.display:
+            if self._points_read is None or self._points_read.task_id != task_id:
+                self._points_read = RunPoints(task_id, sub_rounds=False)
+            questions.append(Question(self._points_read, self._show_points))
+        return questions
+
+    def _show_points(self, points: tuple[ExperimentPoint, ...]) -> None:
+        if points != self.points:
+            self.points = points
+            self._side.redraw()
 
     def _show(self, answer: TaskAnswer | None) -> None:
         if answer is None:
@@ -146,17 +161,22 @@ class TaskView(View):
         answer = self._answer
         if answer is None:
             return
-        now, report = time.time(), answer.live.progress
+        now = time.time()
         rows = tuple(
             ExperimentRow(
                 experiment,
                 best=experiment.number == answer.summary.best,
-                progress=report if report and report.experiment == experiment.number else None,
+                progress=answer.live.progress(experiment),
                 now=now,
             )
             for experiment in answer.page.rows
         )
         self._table.show(Window(answer.offset, rows, answer.page.total))
+
+    @property
+    def has_panel(self) -> bool:
+        """Whether the panel is beside the table, and says what need not be said below."""
+        return bool(self._side.display)
 
     @property
     def answer(self) -> TaskAnswer | None:
@@ -176,8 +196,10 @@ class TaskView(View):
 
     def _lay_out(self) -> None:
         wide = self.size.width >= SIDE_FROM and not self._zoomed
-        self._side.display = wide
-        self._side.styles.width = max(46, self.size.width * 2 // 5)
+        if wide != self._side.display:
+            self._side.display = wide
+            self.ask()  # the panel has a question of its own
+        self._side.styles.width = max(42, self.size.width // 3)
         self._now.styles.height = 5 if self.size.height < 32 else 6
 
     def on_table_wanted(self) -> None:
@@ -291,7 +313,7 @@ async def read_task(
         offset=offset,
         sub_rounds=False,
     )
-    newest = await viewer.experiments(task_id, descending=True, limit=3, sub_rounds=False)
+    newest = await viewer.experiments(task_id, descending=True, limit=12, sub_rounds=False)
     oldest = await viewer.experiments(task_id, limit=3, sub_rounds=False)
     known = {e.number: e for e in (*page.rows, *newest.rows, *oldest.rows)}
     if summary.best is not None and summary.best not in known:
@@ -334,7 +356,7 @@ class Now(Canvas):
         else:
             rows = activity(answer.live, answer.summary, now, width)
         rows += standing_lines(answer.live, answer.summary, width)
-        room = height - 1 - len(rows)
+        room = 0 if self._view.has_panel else height - 1 - len(rows)
         news = news_lines(answer.live, width, room) if room > 0 else []
         return [line(Span("─" * width, "muted")), *rows[: height - 1], *news]
 
@@ -353,7 +375,15 @@ class Side(Canvas):
         answer = self._view.answer
         if answer is None:
             return []
-        return [*news_lines(answer.live, width, height)]
+        return panel(
+            answer.live,
+            answer.summary,
+            answer.stored.task,
+            self._view.points,
+            width,
+            height,
+            "dots" if self._view.autotuner.ascii else "braille",
+        )
 
 
 _NO_TASK = empty_lines("No task chosen.", "1 shows all tasks, Enter opens one, n makes a new one.")

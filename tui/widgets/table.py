@@ -182,6 +182,8 @@ class Table(Canvas, Generic[T], can_focus=True):
             note = f"{self._top + 1:,}–{last:,} of {self._window.total:,}  {note}".rstrip()
         rows = [line(" " * _EDGE, joined(row, " " * GAP)) for row in (upper, lower)]
         rows = rows[-self._header_height :]
+        if length(rows[0]) + len(note) >= width and hidden:
+            note = "→"  # it must not hide a title
         if length(rows[0]) + len(note) < width or self._header_height == 2:
             rows[0] = between(rows[0], line(Span(note, "muted")), width)
         return rows

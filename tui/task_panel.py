@@ -1,0 +1,144 @@
+"""What stands beside the experiments of a task: best and defaults, course, what is next. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+from core.events import Confirmation, Experiment, Gain, SearchAdvanced
+from core.report import figures
+from core.report.characters import BEST, one_line, slo_symbol
+from core.report.conclusion import gain_over
+from core.store import TaskState, TaskSummary
+from core.task import Task, spell
+from core.verdict import objective_metric
+from tui.chart.drawing import draw
+from tui.chart.run_points import ExperimentPoint
+from tui.chart.spec import course
+from tui.live import Live, news_lines
+from tui.spans import EMPTY, Line, Span, crop, line, wrap
+
+_STYLES = {"✓": "ok", "✗": "bad", "!": "warn"}
+_CHART_FROM, _CHART_MOST = 9, 18
+"""Lines that a chart needs, and is given at most."""
+
+
+def panel(
+    run: Live,
+    summary: TaskSummary,
+    task: Task,
+    points: Sequence[ExperimentPoint],
+    width: int,
+    height: int,
+    marks: Literal["braille", "dots"],
+) -> list[Line]:
+    """Return the panel.
+
+    Args:
+        points: every experiment of the task, as far as they are read.
+        marks: what the chart's curve is made of.
+    """
+    baseline = next((e for e in run.known if e.origin == "baseline" and e.verdict), None)
+    best = next((e for e in run.known if e.number == summary.best), None)
+    rows = [
+        *_best(best, baseline, run.state.confirmation, width),
+        EMPTY,
+        *_next(run.state.search, summary, width),
+    ]
+    room = height - len(rows)
+    slos = {metric: target.threshold for metric, target in task.slo.targets().items()}
+    if room >= _CHART_FROM and len(points) > 1:
+        chart = course(points, objective_metric(task.optimization.objective), slos)
+        if chart.points:
+            drawn = draw(chart, width, min(room, _CHART_MOST), marks=marks)
+            rows += drawn.lines
+            room -= len(drawn.lines)
+    if room > 2:
+        rows += [EMPTY, *news_lines(run, width, room - 1)]
+    return rows
+
+
+def _best(
+    best: Experiment | None,
+    baseline: Experiment | None,
+    confirmation: Confirmation | None,
+    width: int,
+) -> Iterator[Line]:
+    if best is None or best.verdict is None:
+        yield line(Span("no feasible configuration yet", "muted"))
+    else:
+        yield crop(
+            line(
+                Span(f"{BEST} experiment {best.number}", "best"),
+                Span(f"  {figures.objective(best.verdict.objective, best.verdict.value)}", "bold"),
+                *_gain(best, baseline, confirmation),
+            ),
+            width,
+        )
+        yield from _differences(best.configuration, width)
+        yield from _slos(best, width)
+    if baseline is not None and baseline.verdict is not None and baseline is not best:
+        value = figures.objective(baseline.verdict.objective, baseline.verdict.value)
+        yield crop(line(Span("◆ the defaults", "baseline"), f"  {value}"), width)
+        yield from _slos(baseline, width)
+    if confirmation is not None:
+        style = "ok" if confirmation.status == "better" else "warn"
+        told = f"{confirmation.status}: {one_line(confirmation.reason)}"
+        yield from wrap(told, width, style, most=3)
+
+
+def _gain(
+    best: Experiment, baseline: Experiment | None, confirmation: Confirmation | None
+) -> list[Span]:
+    chosen = confirmation.chosen if confirmation is not None else None
+    if chosen is not None and chosen.gain is not None and chosen.experiment == best.number:
+        return [Span(f"  {gain_in_words(chosen.gain)}", "ok" if chosen.gain.low > 0 else "warn")]
+    share = gain_over(best, baseline)
+    if share is None or best is baseline:
+        return []
+    return [
+        Span(f"  {figures.percentage(share, signed=True)}", "ok" if share > 0 else ""),
+        Span("  not confirmed yet", "muted"),
+    ]
+
+
+def gain_in_words(gain: Gain) -> str:
+    """Return a gain with its interval: `+12.0 % [+9.1 % … +14.8 %]`."""
+    share, low, high = (
+        figures.percentage(part, signed=True) for part in (gain.share, gain.low, gain.high)
+    )
+    return f"{share} [{low} … {high}]"
+
+
+def _differences(configuration: Mapping[str, object], width: int) -> Iterator[Line]:
+    if not configuration:
+        yield line(Span("  the engine's own defaults", "muted"))
+    for flag, value in configuration.items():
+        text = one_line(spell(value))  # type: ignore[arg-type]  # flags have values of flags
+        yield crop(line("  ", Span(f"{flag} ", "muted"), text), width)
+
+
+def _slos(of: Experiment, width: int) -> Iterator[Line]:
+    for slo in of.verdict.slos if of.verdict is not None else ():
+        symbol = slo_symbol(slo)
+        yield crop(
+            line(
+                Span(f"  {symbol} {figures.metric_title(slo.metric)}", _STYLES[symbol]),
+                f" {figures.metric(slo.metric, slo.actual)}",
+                Span(f" of {figures.latency(slo.threshold)}", "muted"),
+            ),
+            width,
+        )
+
+
+def _next(search: SearchAdvanced | None, summary: TaskSummary, width: int) -> Iterator[Line]:
+    if summary.state is not TaskState.RUNNING or search is None:
+        return
+    yield line(Span("What the search does next", "heading"))
+    time = "" if search.eta is None else f", about {figures.duration(search.eta)}"
+    yield from wrap(f"at most {search.remaining} more{time}", width, indent=2, most=2)
+    if search.eta_basis:
+        yield from wrap(one_line(search.eta_basis), width, "muted", indent=2, most=2)
+    if search.next:
+        yield from wrap(one_line(search.next), width, indent=2, most=3)
+    if search.noise is not None:
+        noise = f"one measurement varies by {figures.percentage(search.noise)}"
+        yield from wrap(noise, width, "muted", indent=2, most=1)
