@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from core.events import Confirmation, Experiment, Gain, SearchAdvanced
+from core.events import Confirmation, Experiment, SearchAdvanced
 from core.report import figures
 from core.report.characters import BEST, one_line, slo_symbol
 from core.report.conclusion import gain_over
@@ -90,7 +90,9 @@ def _gain(
 ) -> list[Span]:
     chosen = confirmation.chosen if confirmation is not None else None
     if chosen is not None and chosen.gain is not None and chosen.experiment == best.number:
-        return [Span(f"  {gain_in_words(chosen.gain)}", "ok" if chosen.gain.low > 0 else "warn")]
+        return [
+            Span(f"  {figures.gain_in_words(chosen.gain)}", "ok" if chosen.gain.low > 0 else "warn")
+        ]
     share = gain_over(best, baseline)
     if share is None or best is baseline:
         return []
@@ -98,14 +100,6 @@ def _gain(
         Span(f"  {figures.percentage(share, signed=True)}", "ok" if share > 0 else ""),
         Span("  not confirmed yet", "muted"),
     ]
-
-
-def gain_in_words(gain: Gain) -> str:
-    """Return a gain with its interval: `+12.0 % [+9.1 % … +14.8 %]`."""
-    share, low, high = (
-        figures.percentage(part, signed=True) for part in (gain.share, gain.low, gain.high)
-    )
-    return f"{share} [{low} … {high}]"
 
 
 def _differences(configuration: Mapping[str, object], width: int) -> Iterator[Line]:

@@ -22,6 +22,7 @@ STATES: dict[TaskState, tuple[str, str, str]] = {
 """Symbol, word and style of each state."""
 
 _BAR = 8
+_NAME = 22
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,15 @@ class TaskRow:
     """Whether it counts as running, but its runner is no more."""
     now: float
     """Unix time at which it was read."""
+
+
+def name(row: TaskRow) -> Line:
+    """Return a task's name; one that is long loses its middle, not the number of its run."""
+    ref = one_line(row.task.ref)
+    if len(ref) <= _NAME:
+        return line(ref)
+    number = f"…#{row.task.run}"
+    return line(ref[: _NAME - len(number)] + number)
 
 
 def state(row: TaskRow) -> Line:
@@ -83,8 +93,12 @@ def best(row: TaskRow) -> Line:
 
 
 def gain_over_defaults(row: TaskRow) -> Line:
-    """Return how much better the best is than the defaults."""
-    task = row.task
+    """Return how much better the best is than the defaults, with its interval once it is proved."""
+    task, confirmation = row.task, row.task.confirmation
+    chosen = confirmation.chosen if confirmation is not None else None
+    if chosen is not None and chosen.gain is not None and chosen.experiment == task.best:
+        proved = chosen.gain.low > 0
+        return line(Span(figures.gain_in_words(chosen.gain), "ok" if proved else "warn"))
     share = (
         gain(task.best_verdict, task.baseline_verdict)
         if task.best_verdict is not None and task.baseline_verdict is not None
@@ -128,8 +142,7 @@ def began(row: TaskRow) -> Line:
 
 
 COLUMNS: tuple[Column[TaskRow], ...] = (
-    Column("task", lambda r: line(one_line(r.task.ref)), rank=0, most=32, stretch=True,
-           sort="name"),
+    Column("task", name, rank=0, most=_NAME, sort="name"),
     Column("state", state, rank=1, sort="state"),
     Column("progress", progress, rank=1),
     Column("best", best, align="right", rank=2),

@@ -5,6 +5,7 @@ Everything else in the program is in seconds, tokens per second and shares of on
 
 import math
 
+from core.events import Gain
 from core.report.characters import NOTHING
 from core.task import Objective
 from core.verdict import objective_metric
@@ -69,6 +70,12 @@ def percentage(share: float, *, signed: bool = False) -> str:
     percent = share * 100
     digits = 1 if abs(percent) < 99.95 else 0
     return f"{percent:+,.{digits}f} %" if signed else f"{percent:,.{digits}f} %"
+
+
+def gain_in_words(gain: Gain) -> str:
+    """Write a gain with its interval: +12.0 % [+9.1 … +14.8]."""
+    low, high = (percentage(end, signed=True).removesuffix(" %") for end in (gain.low, gain.high))
+    return f"{percentage(gain.share, signed=True)} [{low} … {high}]"
 
 
 def metric(name: str, value: float | None) -> str:

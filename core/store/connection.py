@@ -21,7 +21,7 @@ from core.store.location import make_file, make_folder
 APPLICATION_ID = 0x61757475
 """What marks a SQLite file as ours: `autu`."""
 
-MIGRATIONS: Sequence[str] = ("schema_1.sql",)
+MIGRATIONS: Sequence[str] = ("schema_1.sql", "schema_2.sql")
 """The scripts that lead from an empty file to the present schema; the n-th makes version n."""
 
 

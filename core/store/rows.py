@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from core.errors import StoreError
-from core.events import Event, Outcome, ProcessIdentity, ServerLaunched, Verdict
+from core.events import Confirmation, Event, Outcome, ProcessIdentity, ServerLaunched, Verdict
 from core.task import Objective, Task
 
 T = TypeVar("T")
@@ -88,6 +88,8 @@ class TaskSummary:
     """Number of the best experiment so far."""
     best_verdict: Verdict | None
     baseline_verdict: Verdict | None
+    confirmation: Confirmation | None = None
+    """What fresh launches proved of the best, last."""
 
     @property
     def ref(self) -> str:

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from core.events import Experiment, Outcome, Verdict
+from core.events import Confirmation, Experiment, Outcome, Verdict, WinnerConfirmed
 from core.store.queries import Query, read_identity, understood
 from core.store.rows import Page, TaskSort, TaskState, TaskSummary
 
@@ -57,11 +57,22 @@ async def _summaries(query: Query, found: Sequence[sqlite3.Row]) -> tuple[TaskSu
         f" WHERE task IN ({ids}) AND origin = 'baseline' AND value IS NOT NULL"
         " ORDER BY number DESC"
     )
-    return tuple(_summary(row, outcomes, leading) for row in found)
+    told = await query(
+        f"SELECT task, body FROM event WHERE task IN ({ids}) AND type = 'winner_confirmed'"
+        " ORDER BY seq"
+    )
+    proved = {
+        task: understood(WinnerConfirmed.model_validate_json, body).confirmation
+        for task, body in told
+    }
+    return tuple(_summary(row, outcomes, leading, proved.get(row[0])) for row in found)
 
 
 def _summary(
-    row: sqlite3.Row, outcomes: Iterable[sqlite3.Row], leading: Iterable[sqlite3.Row]
+    row: sqlite3.Row,
+    outcomes: Iterable[sqlite3.Row],
+    leading: Iterable[sqlite3.Row],
+    confirmation: Confirmation | None,
 ) -> TaskSummary:
     (number, name, run, engine, model, state, runner, simulated, *times_and_counts, best) = row
     created_at, began_at, ended_at, spent, planned, remaining, eta = times_and_counts
@@ -96,4 +107,5 @@ def _summary(
         best=best,
         best_verdict=verdicts.get(best),
         baseline_verdict=baseline,
+        confirmation=confirmation,
     )
