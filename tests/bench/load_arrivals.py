@@ -37,7 +37,8 @@ def once(process: str, rate: float, seed: int) -> dict[str, float]:
         "send lateness p99, ms": float(np.quantile(run.rows["sent"] - run.rows["due"], 0.99)) / 1e6,
     }
     if process == "poisson":
-        found["KS p"] = float(stats.kstest(gaps, "expon", args=(0, 1 / rate)).pvalue)
+        for name, each in (("as scheduled", np.diff(due)), ("as sent", gaps)):
+            found[f"KS p, {name}"] = float(stats.kstest(each, "expon", args=(0, 1 / rate)).pvalue)
     return found
 
 
