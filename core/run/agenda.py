@@ -350,6 +350,8 @@ class Agenda:
         rules = self.task.optimization.confirmation
         if contest.lost and isinstance(self._search(replace(view, search_ended=None)), Measure):
             return Reopen("nothing that was found kept the hard SLOs on fresh launches")
+        if winner is None and contest.lost:
+            return Conclude(contest.outcome(None))
         if winner is None:
             return Conclude(unconfirmed(None, "nothing feasible was found"))
         if not contest.pool:
