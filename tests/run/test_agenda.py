@@ -348,7 +348,10 @@ def test_every_run_ends_within_its_budget_and_says_what_it_found(
     ending = play.run()
     assert ending is not None
     assert ending.state == "finished"
-    assert len(play.launched) <= max(2, launches or 1000)
+    # What failed in passing and was measured once more is not of the plan.
+    lived = play.state.experiments.values()
+    planned = [e for e in lived if e.failure is None or not e.failure.transient]
+    assert len(planned) <= max(2, launches or 1000)
     kinds = [type(step) for step in play.steps if not isinstance(step, Measure)]
     kinds = kinds[sum(kind in {EndSearch, Reopen} for kind in kinds) - 1 :]
     assert kinds[:2] == [EndSearch, Conclude]
