@@ -16,6 +16,9 @@ _NEAR_ZERO = 0.35
 _LEAST_SHARE = 0.35
 """Share of an axis that the data keep when it is widened for a limit; one further stays out."""
 
+_ALIKE = 0.05
+"""Figures within this share of the highest count as one when a limit is held against them."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -60,7 +63,9 @@ def scale(values: Iterable[float], limits: Sequence[float] = (), *, log: bool = 
 
 
 def _is_near(limit: float, low: float, high: float) -> bool:
-    if low == high:  # one figure has no range of its own; its size stands for it
+    if high - low <= _ALIKE * abs(high):
+        # One figure, or several that are as good as one, have no range of their own; their size
+        # stands for it.
         return abs(limit - low) <= 2 * abs(low)
     return high - low >= _LEAST_SHARE * (max(high, limit) - min(low, limit))
 
