@@ -376,7 +376,7 @@ class Autotuner(App[None]):
             import_module(module)
         from core.store import Viewer
 
-        async with Viewer() as viewer:
+        async with Viewer(updating=True) as viewer:
             self.call_later(self._loaded)
             yield viewer
 

@@ -50,14 +50,19 @@ async def writing(path: Path) -> AsyncIterator[aiosqlite.Connection]:
         raise explain(error, path) from None
 
 
-async def looking(path: Path) -> aiosqlite.Connection | None:
+async def looking(path: Path, *, updating: bool = False) -> aiosqlite.Connection | None:
     """Open the database (an absolute path) for reading only, or return None while there is none.
 
+    Args:
+        updating: whether one of an older version is brought up to date first.
+
     Raises:
-        StoreError: it is damaged, foreign, or of another version.
+        StoreError: it is damaged, foreign, or of another version and not to be updated.
     """
     if not await asyncio.to_thread(path.is_file):
         return None
+    if updating:
+        await _update(path)
     async with _open_unless_refused(f"{path.as_uri()}?mode=ro", uri=True) as connection:
         if await _count_own_tables(connection, path) == 0:
             await connection.close()
@@ -65,6 +70,20 @@ async def looking(path: Path) -> aiosqlite.Connection | None:
         if await _number(connection, "PRAGMA user_version") < len(MIGRATIONS):
             raise StoreError(f"{path}: {OLDER}")
         return connection
+
+
+async def _update(path: Path) -> None:
+    """Bring an older database up to date; it is opened for writing only if it is one."""
+    async with _open_unless_refused(f"{path.as_uri()}?mode=ro", uri=True) as connection:
+        tables = await _count_own_tables(connection, path)
+        version = await _number(connection, "PRAGMA user_version")
+        await connection.close()
+    if tables and version < len(MIGRATIONS):
+        try:
+            async with writing(path):
+                pass
+        except StoreError as error:
+            raise StoreError(f"{error} (an older autotuner wrote it: it needs an update)") from None
 
 
 async def undo_unfinished(path: Path) -> None:

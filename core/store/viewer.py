@@ -44,8 +44,14 @@ class Viewer:
     Every method raises `StoreError` when the store is there and cannot be read.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, updating: bool = False) -> None:
+        """Say which store; it is opened by the first question.
+
+        Args:
+            updating: whether a store of an older version is brought up to date before it is read.
+        """
         self.path = (path or database()).absolute()
+        self._updating = updating
         self._connection: aiosqlite.Connection | None = None
         self._stand_in: aiosqlite.Connection | None = None
         """What is looked at while there is no store."""
@@ -174,7 +180,7 @@ class Viewer:
     async def _look(self) -> aiosqlite.Connection:
         async with self._opening:
             if self._connection is None:
-                self._connection = await looking(self.path)
+                self._connection = await looking(self.path, updating=self._updating)
             if self._connection is not None:
                 return self._connection
             if self._stand_in is None:

@@ -99,6 +99,25 @@ async def test_a_viewer_says_that_an_older_store_has_to_be_updated(path: Path) -
             pass
 
 
+async def test_an_updating_viewer_brings_an_older_store_up_to_date(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Store.open(path) as store:
+        await store.create_task(TEXT, a_task())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP INDEX event_confirmed")
+        connection.execute("PRAGMA user_version = 1")
+        monkeypatch.setattr("core.store.connection.BUSY_SECONDS", 0.1)
+        connection.execute("BEGIN IMMEDIATE")
+        async with Viewer(path, updating=True) as viewer:
+            with pytest.raises(StoreError, match=r"locked .* \(an older autotuner wrote it"):
+                await viewer.tasks()
+            connection.rollback()
+            assert (await viewer.tasks()).total == 1, "it is tried again"
+    async with Viewer(path) as viewer:
+        assert (await viewer.tasks()).total == 1, "and every viewer can read it from now on"
+
+
 async def test_a_damaged_page_is_one_clear_line(path: Path) -> None:
     async with Store.open(path) as store:
         task = await store.create_task(TEXT, a_task())

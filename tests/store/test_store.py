@@ -13,6 +13,7 @@ from core.events import (
     Event,
     ExperimentJudged,
     LevelMeasured,
+    LevelProgress,
     Notice,
     Outcome,
     Phase,
@@ -154,6 +155,20 @@ async def test_progress_replaces_progress_and_followers_see_each(
     assert seen == [0.0, 1.0, 2.0, 3.0, 4.0]
     kept = [r for r in await viewer.events(task.id) if r.event.type == "level_progress"]
     assert [recorded.event.at for recorded in kept] == [4.0]
+
+
+async def test_experiments_side_by_side_keep_their_progress_each(
+    store: Store, viewer: Viewer, task: StoredTask
+) -> None:
+    await store.record(task.id, began())
+    for number in range(2):
+        await store.record(task.id, *measured_experiment(number)[:6])
+    for second in range(3):
+        for number in range(2):
+            await store.record(task.id, progress(number, float(second + number), done=second))
+    kept = [r.event for r in await viewer.latest_events(task.id, 60)]
+    reports = [event for event in kept if isinstance(event, LevelProgress)]
+    assert [(report.experiment, report.at) for report in reports] == [(0, 2.0), (1, 3.0)]
 
 
 async def test_a_cancelled_caller_loses_nothing(store: Store, task: StoredTask) -> None:
