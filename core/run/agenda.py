@@ -26,6 +26,7 @@ from core.run.budget import Purse, mean_cost, spent
 from core.run.contest import Contest
 from core.search import Proposal, Space, Strategy
 from core.task import DEFAULTS, Configuration, Shares, Task, share_out
+from core.task.shares import LEAST_CONFIRMATION
 from core.verdict import best, rank_key
 from core.verdict.confirmation import compare, counts, held, unconfirmed
 
@@ -182,6 +183,10 @@ class Agenda:
         """How the launches are shared out."""
         return share_out(self.task.optimization, self.space.combinations)
 
+    def begin_with(self, strategies: Callable[[], Strategy]) -> None:
+        """Search by other strategies from now on; what is over is told to them anew."""
+        self.strategies, self._strategy = strategies, None
+
     def next(self, view: View) -> Step:
         """Return what to do next.
 
@@ -271,9 +276,9 @@ class Agenda:
         searched = [e for e in view.over if e.origin == "search" and not _redone(e, view)]
         under_way = sum(e.origin == "search" for e in view.under_way)
         under_way += view.waiting
-        if len(searched) + under_way >= self.shares.searches:
+        if len(searched) + under_way >= self._searches(view):
             return "the budget of experiments is spent"
-        if not self.purse(view).affords(1 + view.waiting, kept=self.shares.confirmations):
+        if not self.purse(view).affords(1 + view.waiting, kept=self._kept(view)):
             return "the rest of the budget is kept for confirming what was found"
         least = self.task.optimization.early_stop
         if self._trials(view) >= LEAST_TRIALS:
@@ -283,6 +288,29 @@ class Agenda:
             if len(last) == UNPROMISING and all(p is not None and p < least for p in last):
                 return f"nothing promises to gain {least:.1%} any more"
         return None
+
+    def _kept(self, view: View) -> int:
+        """Return the launches that the search leaves to the confirmation.
+
+        Where it goes on because all contenders fell, no more than three contenders take.
+        """
+        kept, made = self.shares.confirmations, self._proving(view)
+        if not made:
+            return kept
+        return max(min(kept - made, 2 * LEAST_CONFIRMATION), min(kept, LEAST_CONFIRMATION))
+
+    def _searches(self, view: View) -> int:
+        """Return how many configurations may be searched."""
+        made = self._proving(view)
+        released = self.shares.confirmations - made - self._kept(view)
+        most = self.shares.searches + (max(0, released) if made else 0)
+        return min(most, self.task.optimization.max_iterations)
+
+    @staticmethod
+    def _proving(view: View) -> int:
+        """Return the launches that the confirmation took, but for those that are made again."""
+        proving = (e for o in ("confirmation", "soak") for e in view.of_origin(o))
+        return sum(e.failure is None or not e.failure.transient for e in proving)
 
     @staticmethod
     def _trials(view: View) -> int:

@@ -3,8 +3,9 @@
 The defaults and every contender take turns, A-B-A-B, until each has three launches. Where the
 leader's gain is not proved by then, the leader and the defaults go on to five, then to seven. A
 contender that breaks a hard SLO, or crashes, on any of its fresh launches is out at once, and the
-next best of the search takes its place. The leader is then loaded for long before it is handed
-back.
+next best of the search takes its place. Where none keeps the SLOs by more than the noise, others
+are brought in; only then is the best of those in doubt launched more often. The leader is then
+loaded for long before it is handed back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,9 +15,14 @@ from functools import cached_property
 from core.events import Confirmation, Experiment, Origin
 from core.task import DEFAULTS, Configuration, ConfirmationRules, Objective, Slo
 from core.verdict.confirmation import Candidate, confirm, counts, held, unconfirmed
+from core.verdict.margin import doubtful, scatter
 
 MOST_BLAMELESS = 2
 """Launches of one contender that may fail for a reason of the machine before it is given up."""
+
+
+MOST_BROUGHT_IN = 3
+"""Contenders that are brought in where all are within the noise of an SLO's bound."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,12 @@ class Stage:
     lacking: list[Configuration]
     """Those that have fewer."""
     found: Confirmation | None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether even the leader keeps the hard SLOs by no more than the noise."""
+        chosen = None if self.found is None else self.found.chosen
+        return chosen is not None and bool(chosen.reasons)
 
 
 @dataclass(frozen=True)
@@ -64,7 +76,7 @@ class Contest:
         Args:
             affords: says whether so many launches can be paid for.
         """
-        stage = self._walk(self._live)[-1]
+        stage = self._walk(self._standing)[-1]
         if not stage.lacking:
             return self._soak(stage.found, affords)
         missing = sum(stage.look - self._count(arm) for arm in stage.lacking)
@@ -88,34 +100,63 @@ class Contest:
         update = {"status": "unconfirmed", "reason": self._too_few(), "winner": fallback}
         return rest.model_copy(update=update)
 
-    def _walk(self, arms: Sequence[Configuration]) -> list[Stage]:
+    def _walk(self, standing: Sequence[Configuration]) -> list[Stage]:
         """Return the looks one after another, up to the first whose launches are not all made.
 
         At each, what later launches show does not count yet: looking whenever it suits would find
         what is not there.
+
+        Args:
+            standing: who may take part, the best first.
         """
         stages: list[Stage] = []
         shown: dict[Configuration, int] = {}
+        arms = list(standing[: self.contenders])
         for look in self.rules.repeats:
-            asked = self._with_defaults(arms)
-            shown |= dict.fromkeys(asked, look)
-            lacking = [arm for arm in asked if self._count(arm) < look]
-            found = None if lacking else self._proved(shown)
-            stages.append(Stage(look, lacking, found))
-            if found is None or found.winner is None or found.status != "indistinct":
+            stage = self._stage(look, arms, shown)
+            while not stages and stage.in_doubt:
+                more = self._brought_in(standing, arms)
+                if more is None:
+                    break
+                arms.append(more)
+                stage = self._stage(look, arms, shown)
+            stages.append(stage)
+            found = stage.found
+            if found is None or found.winner is None:
+                break
+            if found.status != "indistinct" and not stage.in_doubt:
                 break
             arms = [self._arm(found.winner)]
         return stages
 
+    def _stage(
+        self, look: int, arms: Sequence[Configuration], shown: dict[Configuration, int]
+    ) -> Stage:
+        asked = self._with_defaults(arms)
+        shown |= dict.fromkeys(asked, look)
+        lacking = [arm for arm in asked if self._count(arm) < look]
+        return Stage(look, lacking, None if lacking else self._proved(shown))
+
+    def _brought_in(
+        self, standing: Sequence[Configuration], arms: Sequence[Configuration]
+    ) -> Configuration | None:
+        """Return who else may keep the SLOs clearly: the best that did when it was searched."""
+        rest = [arm for arm in standing if arm not in arms]
+        if self.slo is None or len(arms) >= self.contenders + MOST_BROUGHT_IN:
+            return None
+        known = scatter([self._fresh(arm) for arm in self._with_defaults(arms)], self.slo)
+        searched = {e.configuration: e for e in self.pool}
+        return next((a for a in rest if not doubtful([searched[a]], self.slo, known)), None)
+
     @property
     def entrants(self) -> list[Configuration]:
         """Those whose turn it may be: the defaults, where they are wanted, and the best."""
-        return self._with_defaults(self._live)
+        return self._with_defaults(self._standing[: self.contenders])
 
     @property
     def lost(self) -> bool:
         """Whether every contender that there was is out."""
-        return bool(self.pool) and not self._live
+        return bool(self.pool) and not self._standing
 
     def broke(self, configuration: Configuration) -> Experiment | None:
         """Return the fresh launch on which a contender fell, or None."""
@@ -133,9 +174,8 @@ class Contest:
         return not all(held(e) for e in told) or len(made) - len(told) > MOST_BLAMELESS
 
     @cached_property
-    def _live(self) -> list[Configuration]:
-        standing = [e.configuration for e in self.pool if e.configuration not in self.fallen]
-        return standing[: self.contenders]
+    def _standing(self) -> list[Configuration]:
+        return [e.configuration for e in self.pool if e.configuration not in self.fallen]
 
     def _with_defaults(self, arms: Sequence[Configuration]) -> list[Configuration]:
         wanted = arms and self.defaults is not None and not self._out(DEFAULTS)
@@ -159,8 +199,7 @@ class Contest:
     @cached_property
     def _seasoned(self) -> list[Configuration]:
         """The contenders that stand and were measured often enough to be compared."""
-        standing = (e.configuration for e in self.pool if e.configuration not in self.fallen)
-        return [arm for arm in standing if self._count(arm) >= self.rules.repeats[0]]
+        return [arm for arm in self._standing if self._count(arm) >= self.rules.repeats[0]]
 
     @property
     def _taking_part(self) -> list[Experiment]:

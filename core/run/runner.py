@@ -15,6 +15,7 @@ from core.engines.engine import Engine
 from core.engines.scanning import installed_version, mismatch
 from core.errors import HostError
 from core.events import (
+    Experiment,
     FlagReverted,
     HostDescription,
     Notice,
@@ -55,7 +56,7 @@ from core.run.warm_start import Earlier, earlier_run
 from core.search import choose
 from core.search.of_task import space_of
 from core.store import Store, StoredTask, Viewer, experiment_log
-from core.task import DEFAULTS
+from core.task import DEFAULTS, Configuration
 from core.verdict.pruning import Pruning, pruning
 
 _USUAL_NOISE = 0.03
@@ -146,18 +147,30 @@ class Runner:
             self._note("no earlier run of this engine and model on such GPUs to begin with")
             return
         best = self._earlier.configuration
-        self._agenda.strategies = lambda: choose(
-            self._task.optimization, space, self._task.slo, transferred=best
-        )
+        self._begin_search(best)
         self._note(f"the search begins with the best of {self._earlier.ref}: {best}")
 
+    def _begin_search(
+        self, transferred: Configuration, recalled: Sequence[Experiment] = ()
+    ) -> None:
+        task, space = self._task, self._agenda.space
+        self._agenda.begin_with(
+            lambda: choose(
+                task.optimization, space, task.slo, transferred=transferred, recalled=recalled
+            )
+        )
+
     def _hold_against_earlier(self, view: View) -> None:
-        """Warn, once, where the defaults are not what they were in the run to begin with."""
+        """Learn from the earlier run, once, where the defaults are what they were; else warn."""
         baseline = next((e for e in view.of_origin("baseline") if e.measured), None)
-        if self._earlier is None or baseline is None:
+        earlier = self._earlier
+        if earlier is None or baseline is None:
             return
-        if different := self._earlier.inconsistency(baseline):
+        if different := earlier.inconsistency(baseline):
             self._journal.say(Notice(at=time.time(), severity="warning", text=different))
+        elif recalled := earlier.teaches(baseline):
+            self._begin_search(earlier.configuration, recalled)
+            self._note(f"the search learns from {len(recalled)} experiments of {earlier.ref}")
         self._earlier = None
 
     async def _work(self, bench: Workbench) -> RunEnded:
@@ -166,7 +179,9 @@ class Runner:
         told = True
         async with crew:
             while True:
-                step = await asyncio.to_thread(self._agenda.next, self._view(len(crew.waiting)))
+                view = self._view(len(crew.waiting))
+                self._hold_against_earlier(view)  # before anything is asked of the search
+                step = await asyncio.to_thread(self._agenda.next, view)
                 if not told:
                     self._tell_standing(step, crew.width)
                     told = True
@@ -317,7 +332,6 @@ class Runner:
 
     def _tell_standing(self, step: Step, side_by_side: int) -> None:
         view = self._view()
-        self._hold_against_earlier(view)
         ahead = outlook(self._agenda, view, side_by_side)
         noise, drift = noise_and_drift(view)
         self._journal.say(

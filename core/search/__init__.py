@@ -1,5 +1,8 @@
 """Which configuration next: ask and tell. Pure; a seed and a history decide every proposal."""
 
+from collections.abc import Sequence
+
+from core.events import Experiment
 from core.search.aim import Aim
 from core.search.enumeration import grid, random
 from core.search.space import Space
@@ -15,12 +18,14 @@ def choose(
     slo: Slo | None = None,
     *,
     transferred: Configuration | None = None,
+    recalled: Sequence[Experiment] = (),
 ) -> Strategy:
     """Return the strategy that the task asks for.
 
     Args:
         slo: the task's SLOs; None: it has none.
         transferred: the best configuration of a similar task, for the model to look at first.
+        recalled: what a similar task measured, for the model to take in.
 
     Raises:
         HostError: the strategy needs a package that is not installed.
@@ -44,7 +49,7 @@ def choose(
             # is what says most.
             from core.search.bayesian import Bayesian
 
-            return Bayesian(
+            strategy = Bayesian(
                 space,
                 Aim(optimization.objective, slo or Slo()),
                 seed=seed,
@@ -52,3 +57,5 @@ def choose(
                 baseline=optimization.baseline,
                 transferred=transferred,
             )
+            strategy.recall(recalled)
+            return strategy

@@ -1,15 +1,15 @@
 """From fresh launches to what may be claimed: which configuration wins, and by how much. Pure.
 
 A contender has to keep the hard SLOs on every fresh launch. A single one that broke them, or
-crashed, is one too many: whoever serves from it meets that launch some day.
+crashed, is one too many: whoever serves from it meets that launch some day. And it has to keep them
+by more than the noise: what is as likely above the bound as below it is handed back where there is
+nothing else, but as unconfirmed.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-
-from scipy.special import stdtrit
 
 from core.events import (
     Confirmation,
@@ -22,11 +22,9 @@ from core.events import (
     Outcome,
 )
 from core.task import DEFAULTS, Configuration, Objective, Slo
-from core.verdict.comparison import LOOKS, Difference, differences, geometric_mean, pooled_noise
+from core.verdict.comparison import LOOKS, Difference, differences, geometric_mean
 from core.verdict.judge import maximised
-
-CLEAR = 0.9
-"""Confidence at which a contender keeps a hard SLO by more than the noise."""
+from core.verdict.margin import doubtful, scatter
 
 _NO_FAULT = {FailureKind.ENVIRONMENT, FailureKind.CLIENT_BOUND}
 """Failures that say nothing about the configuration."""
@@ -85,7 +83,9 @@ def confirm(
     """
     control = None if defaults is None else _contender(defaults, None)
     gains = _gains(candidates, defaults, objective, resolution)
-    near = {c.experiment: near_a_bound(c.runs, slo) if slo else None for c in candidates}
+    arms = [c.runs for c in (*candidates, *([defaults] if defaults else []))]
+    known = scatter(arms, slo) if slo else {}
+    near = {c.experiment: doubtful(c.runs, slo, known) if slo else None for c in candidates}
     contenders = [
         _contender(c, gains.get(c.experiment), near[c.experiment]) for c in candidates if c.runs
     ]
@@ -165,29 +165,6 @@ def _score(candidate: Candidate) -> float:
     return fmean(known) if known else math.inf
 
 
-def near_a_bound(runs: Sequence[Experiment], slo: Slo) -> str | None:
-    """Return which hard SLO may well be broken truly, though it held whenever it was measured.
-
-    The mean of the logarithms has to be below the bound by a one-sided t-interval of 90 %.
-    """
-    for metric, target in slo.targets().items():
-        figures = [
-            verdict.actual
-            for run in runs
-            if run.verdict is not None
-            for verdict in run.verdict.slos
-            if verdict.metric == metric and verdict.actual
-        ]
-        noise = pooled_noise([figures])
-        if not target.hard_fail or noise is None:
-            continue
-        reach = float(stdtrit(len(figures) - 1, CLEAR)) * noise / math.sqrt(len(figures))
-        bound = target.threshold * (1 + target.fail_ratio)
-        if math.log(geometric_mean(figures)) + reach > math.log(bound):
-            return f"{metric} is within the noise of {target.threshold:g} s"
-    return None
-
-
 def _contender(candidate: Candidate, gain: Gain | None, near: str | None = None) -> Contender:
     figures = _figures(candidate)
     return Contender(
@@ -218,6 +195,8 @@ def _status(
     repeats = min(len(winner.runs), len(defaults.runs) if defaults and standing else least)
     if repeats < least:
         return "unconfirmed", f"{repeats} fresh launches a side; it takes {least}"
+    if winner.reasons:
+        return "unconfirmed", "; ".join(winner.reasons)
     if defaults is None:
         return "alone", "there are no figures of the defaults to compare with"
     if not standing:

@@ -143,6 +143,30 @@ def test_where_all_that_was_found_breaks_the_search_goes_on() -> None:
     assert 20 <= int(str(play.state.experiments[play.best].configuration["a"])) <= 24
 
 
+@pytest.mark.parametrize("budget", [{"time": 60}, {"experiments": 60}])
+def test_what_is_kept_for_confirming_goes_to_the_search_where_all_fell(
+    budget: dict[str, int],
+) -> None:
+    seen: Counter[Configuration] = Counter()
+
+    def truth(configuration: Configuration) -> float | Failure:
+        """One in twenty seems to hold the SLO of 4 s, and crashes on its second launch."""
+        seen[configuration] += 1
+        if not configuration or int(str(configuration["a"])) % 20:
+            return 4.5
+        return 2.0 if seen[configuration] == 1 else OUT_OF_MEMORY
+
+    task = pure_task({"a": list(range(200))}, budget=budget, max_iterations=200)
+    play = Play(task, truth)
+    play.run()
+    lost = next(n for n, step in enumerate(play.steps) if isinstance(step, Reopen))
+    more = [s for s in play.steps[lost:] if isinstance(s, Measure) and s.origin == "search"]
+    assert len(more) >= 4
+    assert 45 <= len(play.launched) <= 60  # but for what is kept for three contenders
+    assert play.state.confirmation is not None
+    assert play.state.confirmation.winner is None
+
+
 def test_a_winner_that_does_not_last_under_load_is_none() -> None:
     task = pure_task({"a": list(range(20))})
     play = Play(task, faster_with(0.3), noise=0.005)
@@ -239,7 +263,8 @@ def test_a_budget_too_small_to_confirm_says_so() -> None:
 
 
 def test_a_search_that_expects_nothing_more_ends() -> None:
-    task = pure_task({"a": list(range(60)), "b": list(range(10))}, strategy="bayesian")
+    space = {"a": list(range(30)), "b": list(range(4))}
+    task = pure_task(space, strategy="bayesian", confirmation=False)
 
     def truth(configuration: Configuration) -> float:
         return 2.0 - 0.01 * int(str(configuration.get("a", 0)))
@@ -251,10 +276,10 @@ def test_a_search_that_expects_nothing_more_ends() -> None:
     assert 11 <= origins(play)["search"] < 50
     last = [e.promise for e in play.state.experiments.values() if e.origin == "search"][-2:]
     assert all(promise is not None and promise < 0.002 for promise in last)
-    endless = Play(task.model_copy(update={"optimization": task.optimization.model_copy(
-        update={"early_stop": 0.0, "max_iterations": 30})}), truth, noise=0.001)  # fmt: skip
+    rules = task.optimization.model_copy(update={"early_stop": 0.0, "max_iterations": 25})
+    endless = Play(task.model_copy(update={"optimization": rules}), truth, noise=0.001)
     endless.run()
-    assert origins(endless)["search"] == 30
+    assert origins(endless)["search"] == 25
 
 
 def test_a_machine_that_fails_alike_again_and_again_ends_the_run() -> None:
@@ -301,7 +326,7 @@ def _rugged(configuration: Configuration) -> float | Failure:
     return 5.0 if a == 6 else 2.0 - 0.1 * a + 0.05 * b
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     seed=st.integers(0, 5),
     cuts=st.lists(st.tuples(st.integers(1, 25), st.booleans()), min_size=1, max_size=4),
@@ -311,7 +336,7 @@ def test_a_run_that_is_taken_up_again_goes_on_as_it_would_have(
     seed: int, cuts: list[tuple[int, bool]], strategy: str
 ) -> None:
     task = pure_task(
-        {"a": list(range(7)), "b": list(range(5))}, strategy=strategy, max_iterations=16
+        {"a": list(range(7)), "b": list(range(5))}, strategy=strategy, max_iterations=12
     )
     whole = Play(task, _rugged, noise=0.02, seed=seed)
     broken = Play(task, _rugged, noise=0.02, seed=seed)
@@ -328,7 +353,7 @@ def test_a_run_that_is_taken_up_again_goes_on_as_it_would_have(
     assert chosen[0] == chosen[1]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 99),
     most=st.integers(1, 40),
@@ -375,13 +400,14 @@ def studies(truth: Truth, count: int, noise: float) -> Counter[str]:
 
 
 def test_of_studies_in_which_all_are_equal_hardly_any_announces_a_gain() -> None:
-    found = studies(lambda _: 2.0, 300, 0.05)
+    found = studies(lambda _: 2.0, 100, 0.05)
+    # Were it 5 %, more than 15 would come up less than once in ten thousand times.
     assert found["better"] <= 15, found
 
 
 def test_where_the_defaults_are_the_optimum_they_are_kept() -> None:
-    found = studies(lambda c: 2.0 if c == DEFAULTS else 2.2, 100, 0.05)
-    assert found["better"] <= 5, found
+    found = studies(lambda c: 2.0 if c == DEFAULTS else 2.2, 50, 0.05)
+    assert found["better"] <= 5, found  # were it 1 %, not once in a hundred thousand times
 
 
 def test_far_fewer_winners_truly_break_an_slo_than_the_search_alone_would_crown() -> None:
@@ -398,7 +424,7 @@ def test_far_fewer_winners_truly_break_an_slo_than_the_search_alone_would_crown(
 
     task = pure_task({"a": list(range(20))}, objective="maximize_throughput", reverts=0)
     crowned: Counter[str] = Counter()
-    for seed in range(60):
+    for seed in range(40):
         play = Border(task, truth, noise=0.03, seed=seed)
         play.run()
         searched = best(e for e in play.state.experiments.values() if e.origin == "search")
@@ -406,5 +432,5 @@ def test_far_fewer_winners_truly_break_an_slo_than_the_search_alone_would_crown(
         crowned["alone"] += truth(searched.configuration) > 4.0
         if play.best is not None:
             crowned["confirmed"] += truth(play.state.experiments[play.best].configuration) > 4.0
-    assert crowned["alone"] >= 40, crowned
+    assert crowned["alone"] >= 25, crowned
     assert crowned["confirmed"] <= crowned["alone"] / 3, crowned

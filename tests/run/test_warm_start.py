@@ -25,6 +25,27 @@ async def test_the_best_of_an_earlier_run_comes_first(session: Session) -> None:
     assert "the search begins with the best of stub#1: batch=4" in told
 
 
+async def test_what_was_measured_teaches_where_the_defaults_are_what_they_were(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.run.warm_start.CONSISTENT", 0.5)  # on a machine as busy as it may be
+    space = {"batch": [1, 2, 3, 4, 5, 6, 7, 8]}
+    first = stub_task({"batch": [2, 4]}, benchmark=QUICK)
+    await session.run(first)
+    again = {**SEARCH, "baseline": True, "warm_start": True}
+    await session.run(stub_task(space, optimization=again, benchmark=QUICK))
+    told = [event.text for event in session.events if isinstance(event, Notice)]
+    assert "the search learns from 3 experiments of stub#1" in told
+
+    monkeypatch.setattr("core.run.warm_start.CONSISTENT", -1.0)
+    session.events.clear()
+    named = {**again, "warm_start": "stub#1"}
+    await session.run(stub_task(space, optimization=named, benchmark=QUICK))
+    told = [event.text for event in session.events if isinstance(event, Notice)]
+    assert any("against what stub#1 measured of them" in text for text in told)
+    assert not any("learns" in text for text in told)
+
+
 async def test_what_does_not_fit_the_space_is_not_taken_over(session: Session) -> None:
     await session.run(stub_task({"batch": [4]}, optimization={"baseline": False}, benchmark=QUICK))
     other = stub_task(

@@ -158,4 +158,6 @@ def test_a_contender_that_clearly_holds_the_slo_goes_before_a_faster_one_that_ha
     assert found.contenders[1].feasible
     alone = confirm([hardly], DEFAULT_RUNS, objective="minimize_latency", slo=slo)
     assert alone.winner == 4
+    assert alone.status == "unconfirmed"
+    assert alone.reason == "ttft_mean is within the noise of 1 s"
     assert confirm([hardly, clearly], DEFAULT_RUNS, objective="minimize_latency").winner == 4

@@ -6,6 +6,8 @@ gains are announced that are none, how often the interval holds the true gain, a
 """
 
 import argparse
+import math
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,15 +128,22 @@ def _told(arena: Arena, state: RunState, best: int | None, gpu_seconds: float) -
 def summary(runs: Sequence[Told]) -> str:
     """Return the figures, a line each."""
     won = [run for run in runs if run.feasible is not None]
+    sure = [run for run in won if run.status != "unconfirmed"]
     stated = [run for run in runs if run.covered is not None]
     regrets = [run.regret for run in won if run.regret is not None]
     broken = sum(not run.feasible for run in won)
+    surely_broken = sum(not run.feasible for run in sure)
+    nothing = sum(run.feasible is None for run in runs)
+    doubts = sum(run.status == "unconfirmed" for run in won)
     held = sum(bool(run.covered) for run in stated)
     return "\n".join(
         [
             f"runs                              {len(runs)}",
             f"status                            {dict(Counter(run.status for run in runs))}",
+            f"confirmed, and truly break an SLO {surely_broken} of {len(sure)}",
             f"winners that truly break an SLO   {broken} of {len(won)}",
+            f"handed back as unconfirmed        {doubts} of {len(runs)}",
+            f"nothing found, though there was   {nothing} of {len(runs)}",
             f"gains announced that are none     {sum(run.false_gain for run in runs)}",
             f"intervals that hold the true gain {held} of {len(stated)}",
             f"median, mean regret of winners    {np.median(regrets):.2%}, {np.mean(regrets):.2%}",
@@ -149,16 +158,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--problems", default="", help="names; default: all")
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="begin no run after so long"
+    )
     parser.add_argument("--searches", type=int, default=50)
     asked = parser.parse_args()
     names = asked.problems.split(",") if asked.problems else [p.name for p in PROBLEMS]
     runs: list[Told] = []
-    for problem in PROBLEMS:
-        if problem.name in names:
-            arena = Arena.of(problem)
-            found = [play(arena, seed, asked.searches) for seed in range(asked.seeds)]
-            print(f"{problem.name}: {dict(Counter(run.status for run in found))}", flush=True)
-            runs += found
+    arenas = [Arena.of(problem) for problem in PROBLEMS if problem.name in names]
+    until = time.monotonic() + 60 * asked.minutes
+    # Seed by seed, so that time running out leaves every problem as often played as the others.
+    for seed in range(asked.first, asked.first + asked.seeds):
+        for arena in arenas:
+            if time.monotonic() < until:
+                runs.append(play(arena, seed, asked.searches))
+                print(runs[-1], flush=True)
     print(summary(runs))
 
 
