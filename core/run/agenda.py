@@ -11,28 +11,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from core.events import (
     Confirmation,
     Experiment,
-    FailureKind,
     FlagEffect,
-    Origin,
-    Outcome,
-    RunState,
 )
 from core.run.budget import Purse, mean_cost, spent
 from core.run.contest import Contest
+from core.run.steps import Attribute, Conclude, EndSearch, Measure, Reopen, Step, Stop, Wait
+from core.run.view import BROKEN_OFF, View, hopeless, once_more, redone
 from core.search import Proposal, Space, Strategy
 from core.task import DEFAULTS, Configuration, Shares, Task, share_out
 from core.task.shares import LEAST_CONFIRMATION
 from core.verdict import best, rank_key
 from core.verdict.confirmation import compare, counts, held, unconfirmed
-
-HOPELESS = 3
-"""Experiments in a row that fail for the same reason of this machine before the run gives up: a
-wrong image or a broken driver must not burn the whole budget."""
 
 LEAST_TRIALS = 12
 """Experiments before a search may end for want of promise."""
@@ -46,114 +40,6 @@ REVERT_RUNS = 3
 LEFT_FOR_REVERTS = 0.1
 """Share of the budget that has to be left before flags are set back."""
 
-
-@dataclass(frozen=True)
-class View:
-    """What has happened, as it stands at one moment."""
-
-    experiments: tuple[Experiment, ...]
-    """All of them, by number."""
-    search_ended: str | None
-    confirmation: Confirmation | None
-    effects: tuple[str, ...]
-    """Flags that are measured."""
-    now: float
-    """Unix time."""
-    waiting: int = 0
-    """What was said to be searched next and has not been begun yet."""
-    began: float = 0.0
-    """When the present runner took the run up, in Unix time."""
-
-    @classmethod
-    def of(cls, state: RunState, now: float, waiting: int = 0) -> "View":
-        """Return the run as it stands."""
-        experiments = tuple(state.experiments[number] for number in sorted(state.experiments))
-        ended, proved, effects = state.search_ended, state.confirmation, tuple(state.effects)
-        began = 0.0 if state.began is None else state.began.at
-        return cls(experiments, ended, proved, effects, now, waiting, began)
-
-    @property
-    def busy(self) -> bool:
-        """Whether anything is under way or about to be."""
-        return bool(self.under_way or self.waiting)
-
-    @cached_property
-    def over(self) -> tuple[Experiment, ...]:
-        """Those that came to their end by themselves."""
-        ended = (e for e in self.experiments if e.outcome is not None and not self._open(e))
-        return tuple(e for e in ended if e.outcome not in _BROKEN_OFF)
-
-    @cached_property
-    def under_way(self) -> tuple[Experiment, ...]:
-        """Those that are not over."""
-        return tuple(e for e in self.experiments if self._open(e))
-
-    @staticmethod
-    def _open(experiment: Experiment) -> bool:
-        return experiment.ended_at is None
-
-    def of_origin(self, origin: Origin) -> list[Experiment]:
-        """Return those that are over and were made for this reason."""
-        return [e for e in self.over if e.origin == origin]
-
-
-_BROKEN_OFF = {Outcome.CANCELLED, Outcome.INTERRUPTED}
-
-
-@dataclass(frozen=True)
-class Measure:
-    """Launch a configuration and measure it."""
-
-    configuration: Configuration
-    origin: Origin
-    reason: str
-    promise: float | None = None
-    full: bool = True
-    """Whether it has to be measured to its end, however bad it is."""
-
-
-@dataclass(frozen=True)
-class EndSearch:
-    """Say that nothing more is searched."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Reopen:
-    """Say that the search goes on."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Conclude:
-    """Say what the fresh launches prove."""
-
-    confirmation: Confirmation
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """Say what one flag brings."""
-
-    effect: FlagEffect
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Nothing can be begun until something under way is over."""
-
-
-@dataclass(frozen=True)
-class Stop:
-    """The run is over."""
-
-    state: Literal["finished", "failed"]
-    reason: str
-
-
-Step: TypeAlias = Measure | EndSearch | Reopen | Conclude | Attribute | Wait | Stop
 
 FlagRanking: TypeAlias = Callable[[Sequence[Experiment], Experiment], Sequence[str]]
 """Returns the flags of an experiment, those that matter most first."""
@@ -233,7 +119,7 @@ class Agenda:
             self._told, self._held_back = set(), None
         for experiment in view.over:
             searched = experiment.origin in {"baseline", "search"}
-            if searched and experiment.number not in self._told and not _redone(experiment, view):
+            if searched and experiment.number not in self._told and not redone(experiment, view):
                 self._told.add(experiment.number)
                 broke = contest.broke(experiment.configuration) if fallen else None
                 self._strategy.tell(broke or experiment)
@@ -243,11 +129,11 @@ class Agenda:
 
     def _search(self, view: View) -> Step:
         begun = [e for e in view.experiments if e.origin == "baseline"]
-        if self.task.optimization.baseline and not any(e.outcome not in _BROKEN_OFF for e in begun):
+        if self.task.optimization.baseline and not any(e.outcome not in BROKEN_OFF for e in begun):
             return Measure(DEFAULTS, "baseline", "the engine's own defaults")
         if any(e.origin == "baseline" for e in view.under_way):
             return Wait()
-        if again := _once_more(view):
+        if again := once_more(view):
             return again
         if cause := hopeless(view):
             return Wait() if view.busy else Stop("failed", cause)
@@ -273,7 +159,7 @@ class Agenda:
         """Return why the search is over, or None."""
         if proposal is None:
             return "every configuration has been tried"
-        searched = [e for e in view.over if e.origin == "search" and not _redone(e, view)]
+        searched = [e for e in view.over if e.origin == "search" and not redone(e, view)]
         under_way = sum(e.origin == "search" for e in view.under_way)
         under_way += view.waiting
         if len(searched) + under_way >= self._searches(view):
@@ -322,7 +208,7 @@ class Agenda:
             return False
         searched = len(view.of_origin("search"))
         begun = [e for e in view.experiments if e.origin == "repeat"]
-        made = sum(e.outcome not in _BROKEN_OFF for e in begun)
+        made = sum(e.outcome not in BROKEN_OFF for e in begun)
         return made < min(searched // every, self.shares.repeats)
 
     # The confirmation ---------------------------------------------------------------------------
@@ -464,44 +350,3 @@ class Agenda:
 def _broken(runs: Sequence[Experiment]) -> bool:
     """Return whether a configuration cannot be measured, which one launch is enough to know."""
     return any(run.failure is not None for run in runs)
-
-
-def _redone(experiment: Experiment, view: View) -> bool:
-    """Return whether a second try counts instead: it failed in a way that may not come again."""
-    transient = experiment.failure is not None and experiment.failure.transient
-    return transient and _tries(experiment, view)[:1] == [experiment]
-
-
-def _tries(experiment: Experiment, view: View) -> list[Experiment]:
-    """Return all that measured the same for the same reason, but for those that were broken off."""
-    return [
-        e
-        for e in view.experiments
-        if (e.configuration, e.origin) == (experiment.configuration, experiment.origin)
-        and e.outcome not in _BROKEN_OFF
-    ]
-
-
-def _once_more(view: View) -> Measure | None:
-    """Return an experiment again that failed in a way that may well not come again."""
-    if view.waiting:
-        return None
-    for failed in view.over:
-        if failed.failure is None or not failed.failure.transient:
-            continue
-        if len(_tries(failed, view)) == 1:
-            full = failed.origin != "search"
-            reason = f"once more: {failed.failure.message}"
-            return Measure(failed.configuration, failed.origin, reason, failed.promise, full)
-    return None
-
-
-def hopeless(view: View) -> str | None:
-    """Return why going on is pointless, or None. Whoever takes a run up again has mended it."""
-    over = [e for e in view.over if e.began_at >= view.began]
-    failures = [e.failure for e in over[-HOPELESS:] if e.failure is not None]
-    if len(failures) < HOPELESS or len({failure.message for failure in failures}) > 1:
-        return None
-    if failures[0].kind is not FailureKind.ENVIRONMENT:
-        return None
-    return f"{HOPELESS} experiments in a row failed alike: {failures[0].message}"

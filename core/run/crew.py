@@ -10,9 +10,9 @@ from typing import Self
 
 from core.events import Experiment
 from core.load import LoadWorker
-from core.run.agenda import Measure
 from core.run.experiment import ExperimentRun, Order, Workbench
 from core.run.packing import Waiting, first_to_begin
+from core.run.steps import Measure
 
 _LOOKAHEAD = 2
 """Experiments that may wait for GPUs, so that one that fits can be found among them."""

@@ -5,18 +5,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from core.events import Experiment
-from core.run.agenda import (
-    Agenda,
-    Attribute,
-    Conclude,
-    EndSearch,
-    Measure,
-    Reopen,
-    Step,
-    Stop,
-    View,
-    Wait,
-)
+from core.run.agenda import Agenda
+from core.run.steps import Attribute, Conclude, EndSearch, Measure, Reopen, Step, Stop, Wait
+from core.run.view import View
 from core.task import DEFAULTS, Configuration
 from core.verdict.comparison import detectable, drift, pooled_noise
 from core.verdict.confirmation import objective_of

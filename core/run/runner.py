@@ -30,18 +30,7 @@ from core.events import (
 )
 from core.load import LoadWorker
 from core.machine import identity
-from core.run.agenda import (
-    Agenda,
-    Attribute,
-    Conclude,
-    EndSearch,
-    Measure,
-    Reopen,
-    Step,
-    Stop,
-    View,
-    Wait,
-)
+from core.run.agenda import Agenda
 from core.run.allocation import Allocation, gpus_of
 from core.run.crew import Crew
 from core.run.description import describe
@@ -52,6 +41,8 @@ from core.run.importance import ranking_by_model
 from core.run.journal import Journal, Listener
 from core.run.outlook import noise_and_drift, outlook, power_in_words, what_next
 from core.run.packing import width
+from core.run.steps import Attribute, Conclude, EndSearch, Measure, Reopen, Step, Stop, Wait
+from core.run.view import View
 from core.run.warm_start import Earlier, earlier_run
 from core.search import choose
 from core.search.of_task import space_of

@@ -15,8 +15,10 @@ from core.events import (
     SearchReopened,
     WinnerConfirmed,
 )
-from core.run.agenda import Agenda, Attribute, Conclude, EndSearch, Measure, Reopen, Stop, View
+from core.run.agenda import Agenda
 from core.run.importance import ranking_by_model
+from core.run.steps import Attribute, Conclude, EndSearch, Measure, Reopen, Stop
+from core.run.view import View
 from core.search import Space, choose
 from core.task import Configuration, Task
 from core.verdict import judge

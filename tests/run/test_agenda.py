@@ -8,16 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.events import Failure, FailureKind
-from core.run.agenda import (
-    Attribute,
-    Conclude,
-    EndSearch,
-    Measure,
-    Reopen,
-    Stop,
-    View,
-    hopeless,
-)
+from core.run.steps import Attribute, Conclude, EndSearch, Measure, Reopen, Stop
+from core.run.view import View, hopeless
 from core.task import DEFAULTS, Configuration
 from core.verdict import best
 from tests.run.histories import Play, Truth, pure_task

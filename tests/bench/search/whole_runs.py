@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.events import RunState, SearchEnded, SearchReopened, WinnerConfirmed
-from core.run.agenda import Agenda, Attribute, Conclude, EndSearch, Measure, Reopen, Stop, View
+from core.run.agenda import Agenda
+from core.run.steps import Attribute, Conclude, EndSearch, Measure, Reopen, Stop
+from core.run.view import View
 from core.search import choose
 from core.task import DEFAULTS, Task
 from tests.bench.search.early_end import EarlyEnd
