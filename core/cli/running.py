@@ -1,6 +1,7 @@
 """`autotuner --run` and `--resume`: a run in the foreground, and how it ends on a signal."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Iterator
@@ -132,10 +133,11 @@ def _stopped_by_signals() -> Iterator[list[signal.Signals]]:
     caught: list[signal.Signals] = []
 
     def stop(number: signal.Signals) -> None:
-        if not caught:
-            print("stopping: ending the server, keeping what is measured …", file=sys.stderr)
-            task.cancel()
         caught.append(number)
+        if len(caught) == 1:
+            task.cancel()
+            with contextlib.suppress(OSError):  # the terminal may be gone, and that is the reason
+                print("stopping: ending the server, keeping what is measured …", file=sys.stderr)
 
     for number in _INTERRUPTS:
         loop.add_signal_handler(number, stop, number)

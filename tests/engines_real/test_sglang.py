@@ -91,7 +91,12 @@ def test_it_is_tuned_from_end_to_end(tmp_path: Path) -> None:
             },
         },
         "parameters": {"max-running-requests": [8], "attn-dp-size": [1, 2]},
-        "optimization": {"strategy": "grid_search", "baseline": False, "max_iterations": 2},
+        "optimization": {
+            "strategy": "grid_search",
+            "baseline": False,
+            "confirmation": False,
+            "max_iterations": 2,
+        },
         "benchmark": {
             "traffic_scenarios": ["D(64,16)"],
             "num_concurrency": [4],
