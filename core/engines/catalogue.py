@@ -35,13 +35,18 @@ class Catalogue(Frozen):
         """Return the catalogue that the user had read from his engine, else the shipped one.
 
         Raises:
-            HostError: the user's file is damaged.
+            HostError: the user's file is damaged, or may not be read.
         """
         path = scanned_path(engine)
         try:
             return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return cls.shipped(engine)
+        except PermissionError as error:
+            raise HostError(
+                f"{path}: cannot be read: {error.strerror}; give yourself the right, or set"
+                " AUTOTUNER_HOME to another folder"
+            ) from None
         except (OSError, ValidationError):
             raise HostError(
                 f"{path}: cannot be read; make it anew with `autotuner engines scan {engine}`,"

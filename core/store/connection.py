@@ -16,7 +16,7 @@ import aiosqlite
 from core.errors import StoreError
 from core.store.faults import BUSY_SECONDS, FOREIGN, NEWER, OLDER, explain
 from core.store.file_system import reached_over_network
-from core.store.location import make_file, make_folder
+from core.store.location import is_there, make_file, make_folder
 
 APPLICATION_ID = 0x61757475
 """What marks a SQLite file as ours: `autu`."""
@@ -57,9 +57,10 @@ async def looking(path: Path, *, updating: bool = False) -> aiosqlite.Connection
         updating: whether one of an older version is brought up to date first.
 
     Raises:
-        StoreError: it is damaged, foreign, or of another version and not to be updated.
+        StoreError: it is damaged, foreign, not to be reached, or of another version and not to be
+            updated.
     """
-    if not await asyncio.to_thread(path.is_file):
+    if not await asyncio.to_thread(is_there, path):
         return None
     if updating:
         await _update(path)

@@ -9,6 +9,7 @@ It may hold what a server printed, so nobody else may read it: folders are 0700,
 
 import os
 import re
+import stat
 from pathlib import Path
 
 from core.errors import StoreError
@@ -46,14 +47,37 @@ def make_folder(folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise StoreError(
-            f"{folder}: is no folder, or stands below a file; set AUTOTUNER_HOME to a folder"
-        ) from None
+        raise _no_folder(folder) from None
     except OSError as error:
         raise StoreError(
             f"{folder}: cannot be made: {error.strerror}; set AUTOTUNER_HOME to a folder that you "
             "may write to"
         ) from None
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is a file of that name.
+
+    Raises:
+        StoreError: its folder is a file, or may not be looked into.
+    """
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        raise _no_folder(path.parent) from None
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be read: {error.strerror}; give yourself the right, or set "
+            "AUTOTUNER_HOME to another folder"
+        ) from None
+
+
+def _no_folder(folder: Path) -> StoreError:
+    return StoreError(
+        f"{folder}: is no folder, or stands below a file; set AUTOTUNER_HOME to a folder"
+    )
 
 
 def make_file(path: Path) -> None:

@@ -30,6 +30,8 @@ timeouts: {{warmup: 600ms, stop: 3}}
 optimization: {{confirmation: false}}
 """
 
+SIMULATED = str(ROOT / "sample_tasks" / "quickstart.yaml")
+
 LLAMA_TASK = """\
 task_name: t
 model: {{id_or_path: {model}}}
@@ -170,6 +172,35 @@ def test_a_home_that_is_no_folder_is_status_3(autotuner: Shell) -> None:
     ran = autotuner("--run", autotuner.write(TASK), "--yes")
     assert ran.returncode == 3
     assert "AUTOTUNER_HOME" in ran.stderr
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "demo"], ["--run", SIMULATED], ["doctor"]])
+def test_a_home_below_a_file_is_told_by_every_verb(autotuner: Shell, words: list) -> None:
+    autotuner.home.write_text("in the way")
+    ran = autotuner(*words)
+    assert ran.returncode == 3
+    assert f"{autotuner.home}: is no folder" in ran.stdout + ran.stderr
+
+
+def test_output_that_nobody_reads_or_that_finds_no_room_is_no_bug(autotuner: Shell) -> None:
+    program = f"{sys.executable} -m core.cli"
+    for redirection, status in (
+        ("list >/dev/full", 3),
+        ("task-fields >/dev/full", 3),
+        ("list >&-", 0),
+        ("task-fields | head -c 1; exit ${PIPESTATUS[0]}", 141),
+    ):
+        ran = subprocess.run(
+            ["bash", "-c", f"{program} {redirection}"],
+            env=autotuner.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert ran.returncode == status, (redirection, ran.stderr)
+        told = ["autotuner: the output cannot be written: No space left on device"]
+        assert ran.stderr.splitlines() == (told if status == 3 else []), redirection
 
 
 def test_a_program_that_is_not_there_is_status_3(autotuner: Shell, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Where things are kept, and who may read them."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from core.errors import StoreError
 from core.store import Store, database, experiment_log, home
-from core.store.location import make_folder
+from core.store.location import is_there, make_folder
 from tests.store.histories import TEXT, a_task, began
 
 
@@ -71,3 +72,24 @@ def test_a_home_that_is_a_file_is_named(tmp_path: Path) -> None:
     for folder in (tmp_path / "file", tmp_path / "file" / "home"):
         with pytest.raises(StoreError, match=r"file.*is no folder.*AUTOTUNER_HOME"):
             make_folder(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="to be somebody else takes root")
+def test_a_home_of_somebody_else_is_named(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    told = str(tmp_path / "told")
+    shared = os.open(told, os.O_CREAT | os.O_WRONLY)
+    if (child := os.fork()) == 0:
+        os.setuid(65534)
+        try:
+            is_there(database(home))
+        except StoreError as error:
+            os.write(shared, str(error).encode())
+        os._exit(0)
+    os.close(shared)
+    os.waitpid(child, 0)
+    assert Path(told).read_text() == (
+        f"{home}/autotuner.db: cannot be read: Permission denied; give yourself the right, or set "
+        "AUTOTUNER_HOME to another folder"
+    )
