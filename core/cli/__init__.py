@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from core.errors import AutotunerError, HostError, StoreError
 
@@ -46,9 +47,12 @@ _OUTPUT_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 def _open_what_is_closed() -> None:
     """Give what is printed somewhere to go where our output was closed by whoever started us."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+
+
+def _nowhere() -> TextIO:
+    return os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
 
 def _say_no_more() -> None:
