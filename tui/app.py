@@ -249,6 +249,12 @@ class Autotuner(App[None]):
             return
         self._write(Origin(f"file-{zlib.crc32(str(file.absolute()).encode()):08x}", path, text))
 
+    def open_part(self, title: str, level: int) -> None:
+        """Show one part of the experiment that is looked at, at a load level."""
+        screen = self._made("experiment")
+        screen.turn_to(title, level)  # type: ignore[attr-defined]  # it alone has parts
+        self.go("experiment")
+
     def _write(self, origin: "Origin") -> None:
         """Show the form, to write this."""
         form = self._made("form")

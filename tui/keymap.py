@@ -147,6 +147,9 @@ KEYS: dict[Scope, tuple[Key, ...]] = {
         Key("kind", ("Tab",), "kind", "Scatter, effects of parameters, parallel coordinates."),
         Key("pareto", ("p",), "Pareto", "Draws the Pareto front, or not.", hint=False),
         Key("log_scale", ("g",), "log scale", "Logarithmic axes, or not.", hint=False),
+        Key("part('Time')", ("t",), "over time", "Shows the point's course, second by second."),
+        Key("part('Server')", ("s",), "server", "Shows what its server counted.", hint=False),
+        Key("part('GPUs')", ("d",), "GPUs", "Shows what its GPUs did.", hint=False),
         Key("save", ("w",), "save", "Writes the chart as PNG, SVG, HTML or CSV."),
     ),
     _S.COMPARE: (

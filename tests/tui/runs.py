@@ -23,6 +23,7 @@ from core.events import (
     RunState,
     SearchAdvanced,
     ServerLaunched,
+    ServerMetrics,
     SubRound,
     TimeSeries,
 )
@@ -118,7 +119,39 @@ def measured(number: int, flags: Mapping[str, FlagValue], index: int, concurrenc
     )  # fmt: skip
     level = reading(RAG).task.levels()[index]
     return made.model_copy(
-        update={"level": level, "series": series, "gpu_use": gpu, "steady": True}
+        update={
+            "level": level,
+            "series": series,
+            "gpu_use": gpu,
+            "steady": True,
+            "server": _server(made, concurrency),
+        }
+    )
+
+
+def _server(of: SubRound, concurrency: int) -> ServerMetrics:
+    course = tuple(
+        (
+            of.started_at + second,
+            concurrency - 2 + math.sin(second),
+            2 - math.sin(second),
+            min(1.0, 0.3 + second / 40),
+        )
+        for second in range(30)
+    )
+    return ServerMetrics(
+        prompt_tokens=of.input_throughput * of.duration,
+        output_tokens=of.output_throughput * of.duration * 1.02,
+        running=concurrency - 2.0,
+        running_peak=concurrency - 1.0,
+        queued=2.0,
+        queued_peak=3.0,
+        kv_usage=0.66,
+        kv_usage_peak=1.0,
+        preemptions=7.0,
+        cache_hit_rate=0.25,
+        samples=30,
+        course=course,
     )
 
 

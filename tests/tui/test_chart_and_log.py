@@ -128,10 +128,10 @@ async def test_a_chart_is_saved(app: Watched, tmp_path: Path, form: str) -> None
 
 @pytest.fixture
 def long_log(full_home: Path, tmp_path: Path) -> Path:
-    """A log of 40 MB with one error in its middle, as the log of the failed experiment."""
+    """A log of 2 MB with one error in its middle, as the log of the failed experiment."""
     path = tmp_path / "6.log"
     line = "[2026-01-01 00:00:00] INFO scheduler: 12 running, log_level=error, error_rate=0\n"
-    half = line * (20_000_000 // len(line))
+    half = line * (1_000_000 // len(line))
     proof = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 8.00 GiB\n"
     path.write_text(f"the first line\n{half}{proof}{half}the last line\n")
     with sqlite3.connect(full_home / "autotuner.db") as connection:

@@ -51,8 +51,9 @@ async def test_a_task_shows_its_experiments_and_marks_the_best(app: Watched) -> 
         (("tab",), "load level"),
         (("tab", "tab"), "single requests"),
         (("tab",) * 3, "requests in flight"),
-        (("tab",) * 4, "utilization"),
-        (("tab",) * 5, "Launch command"),
+        (("tab",) * 4, "preemptions"),
+        (("tab",) * 5, "utilization"),
+        (("tab",) * 6, "Launch command"),
         (("shift+tab",), "Launch command"),
     ],
 )

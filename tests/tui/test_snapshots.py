@@ -40,6 +40,11 @@ async def _courses(pilot: Pilot[Any]) -> None:
     await press(pilot, "tab", "tab", "tab")
 
 
+async def _server(pilot: Pilot[Any]) -> None:
+    await _go(pilot, "chart", runs.RAG_ID)
+    await press(pilot, "s")
+
+
 async def _chart(pilot: Pilot[Any]) -> None:
     await _go(pilot, "chart", runs.RAG_ID)
     await press(pilot, "p")
@@ -73,6 +78,7 @@ SCREENS = {
     "verdict": _verdict,
     "levels": _levels,
     "courses": _courses,
+    "server": _server,
     "chart": _chart,
     "by-value": _by_value,
     "parallel": _parallel,
@@ -86,7 +92,7 @@ def test_a_screen(make_app: MakeApp, snap_compare: SnapCompare, screen: str, siz
     assert _looks_as_before(make_app(), snap_compare, screen, size)
 
 
-@pytest.mark.parametrize("screen", ["levels", "courses", "by-value", "parallel"])
+@pytest.mark.parametrize("screen", ["levels", "courses", "server", "by-value", "parallel"])
 def test_a_part(make_app: MakeApp, snap_compare: SnapCompare, screen: str) -> None:
     assert _looks_as_before(make_app(), snap_compare, screen, "120x40")
 

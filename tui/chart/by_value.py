@@ -1,19 +1,21 @@
 """What the experiments with each value of a parameter reached: a dot for each, on one scale. Pure.
 
-It shows every measurement and claims no effect: the other parameters vary along, so that the means
-of such groups mislead. What a flag does is told by `core.verdict.effects`, from launches that
-change it alone.
+The dots are every measurement and claim no effect: the other parameters vary along, so that the
+means of such groups mislead. What a flag alone does stands below them, as it was proved.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.report import figures
+from core.report.characters import one_line
 from core.report.quantities import Quantity
 from core.report.scale import Scale, scale, ticks, unit
+from core.task import FlagValue, spell
 from core.verdict.effects import Effect
 from tui.chart.run_points import ExperimentPoint
 from tui.chart.spec import VERDICTS, natural_order, value_text, verdict_name
-from tui.spans import EMPTY, Line, Span, crop, fit, from_cells, line
+from tui.spans import EMPTY, Line, Span, crop, fit, from_cells, length, line, wrap
 
 _NAME = 22
 _COUNT = 6
@@ -34,6 +36,7 @@ def by_value(
     of: Quantity,
     best: int | None,
     effects: Sequence[Effect],
+    lacking: str,
     width: int,
 ) -> list[Line]:
     """Return a block for each flag with a row for each of its values.
@@ -41,7 +44,8 @@ def by_value(
     Args:
         flags: the parameters that vary.
         of: the quantity on the scale.
-        effects: what is known of flags from launches that change them alone.
+        effects: what was proved of single flags, held against the recommended configuration.
+        lacking: why there are none.
     """
     figures = {e.number: e.figure(of.name) for e in experiments}
     known = [e for e in experiments if figures[e.number] is not None]
@@ -58,22 +62,50 @@ def by_value(
             rank = 2 if experiment.number == best else int(experiment.baseline)
             dot = _Dot(figures[experiment.number] or 0.0, look.glyph, look.style, rank)
             groups.setdefault(value_text(experiment, flag), []).append(dot)
-        proved = [effect for effect in effects if effect.flag == flag and effect.proved]
-        rows.append(crop(line(Span(f" {flag}", "title"), *map(_told, proved)), width))
+        rows.append(crop(line(Span(f" {flag}", "title")), width))
         rows += [
             _row(value, groups[value], span, room) for value in sorted(groups, key=natural_order)
         ]
         rows.append(EMPTY)
-    return [*rows, *_axis(of, span, room), EMPTY, *_legend(known, best)]
+    proved = [effect for effect in effects if effect.flag in flags]
+    return [
+        *rows,
+        *_axis(of, span, room),
+        EMPTY,
+        *_legend(known, best),
+        EMPTY,
+        *_effects(proved, of, lacking, width),
+    ]
 
 
-def _told(effect: Effect) -> Span:
-    other = "left out" if effect.other is None else str(effect.other)
-    return Span(
-        f"   {other}: {effect.change:+.1%} [{effect.low:+.1%}, {effect.high:+.1%}]"
-        f" ({'fresh launches' if effect.basis == 'fresh' else 'by the model'})",
-        "accent",
+def _effects(effects: Sequence[Effect], of: Quantity, lacking: str, width: int) -> list[Line]:
+    heading = line(Span(" What single flags do", "heading"), Span(f"  to {of.title}", "muted"))
+    if not effects:
+        return [heading, *wrap(lacking, width, "muted", indent=3)] if lacking else []
+    said = "   the recommended configuration with one flag set otherwise; 95 % intervals"
+    changes = [line(f"   {e.flag} ", Span(f"{_spelled(e.value)} → ", "muted"), _spelled(e.other))
+               for e in effects]  # fmt: skip
+    names = min(width // 2, max(map(length, changes)))
+    rows = [
+        line(fit(change, names), _told(effect, of))
+        for change, effect in zip(changes, effects, strict=True)
+    ]
+    return [heading, *(crop(row, width) for row in rows), line(Span(said, "muted"))]
+
+
+def _told(effect: Effect, of: Quantity) -> Line:
+    worse = (effect.change < 0) == (of.better == "higher")
+    low, high = (figures.percentage(v, signed=True) for v in (effect.low, effect.high))
+    basis = "fresh launches" if effect.basis == "fresh" else "by the search's model"
+    change = Span(figures.percentage(effect.change, signed=True), "bad" if worse else "ok")
+    return line(
+        fit(line(change), 9, "right"),
+        Span(f" [{low}, {high}]  {basis}", "muted"),
     )
+
+
+def _spelled(value: FlagValue) -> str:
+    return "left out" if value is None else one_line(spell(value))
 
 
 def _row(value: str, dots: Sequence[_Dot], span: Scale, room: int) -> Line:

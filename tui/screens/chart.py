@@ -15,6 +15,7 @@ from core.store import StoredTask, TaskSummary, Viewer
 from tui.chart.by_value import by_value
 from tui.chart.drawing import Drawn, draw
 from tui.chart.parallel import parallel
+from tui.chart.run_effects import EffectsKnown, RunEffects
 from tui.chart.run_points import ExperimentPoint, RunPoints
 from tui.chart.saving import FORMS, Form, Picture, save
 from tui.chart.spec import Chart, Point, Wish, chart, course
@@ -63,6 +64,8 @@ class ChartView(View):
         super().__init__()
         self._task_id: int | None = None
         self._reading: RunPoints | None = None
+        self._effects_read: RunEffects | None = None
+        self._effects = EffectsKnown()
         self._answer: _Answer | None = None
         self._gone = False
         self._wish: Wish | None = None
@@ -88,6 +91,8 @@ class ChartView(View):
         if task != self._task_id:
             self._task_id, self._answer, self._wish, self._gone = task, None, None, False
             self._reading = None if task is None else RunPoints(task)
+            self._effects_read = None if task is None else RunEffects(task)
+            self._effects = EffectsKnown()
             self._at, self.chart = None, None
         if self._answer is not None and self.autotuner.subject.experiment is not None:
             self._point_at(self.autotuner.subject.experiment)
@@ -134,7 +139,14 @@ class ChartView(View):
                 return Partial(_Answer(stored, summary, points.answer))  # type: ignore[arg-type]
             return _Answer(stored, summary, points)
 
-        return [Question(read, self._show)]
+        questions = [Question(read, self._show)]
+        if self._effects_read is not None and KINDS[self._kind] == "by value":
+            questions.append(Question(self._effects_read, self._show_effects))
+        return questions
+
+    def _show_effects(self, effects: EffectsKnown) -> None:
+        self._effects = effects
+        self._page.redraw()
 
     def _show(self, answer: _Answer | None) -> None:
         if answer is None:
@@ -244,7 +256,8 @@ class ChartView(View):
             varied(answer.stored.task),
             quantity(objective_of(answer.stored.task)),
             answer.summary.best,
-            (),
+            self._effects.effects,
+            self._effects.lacking,
             width,
         )
 
@@ -280,6 +293,13 @@ class ChartView(View):
         if self._at is not None and self._task_id is not None:
             self.autotuner.subject = self.autotuner.subject.at(self._task_id, self._at[0])
             self.autotuner.go("experiment")
+
+    def action_part(self, title: str) -> None:
+        """Show a part of the experiment of the point: its course, its server, its GPUs."""
+        if self._at is not None and self._task_id is not None:
+            level = self._at[1] or 0
+            self.autotuner.subject = self.autotuner.subject.at(self._task_id, self._at[0])
+            self.autotuner.open_part(title, level)
 
     def action_axis(self, axis: Literal["x", "y"]) -> None:
         """Ask what an axis shall show."""
@@ -345,6 +365,7 @@ class ChartView(View):
         self._kind = (self._kind + 1) % len(KINDS)
         self._lay_out()
         self._redraw()
+        self.ask()  # the effects are asked for only where they are shown
 
     def action_save(self) -> None:
         """Ask for a form and a file, and write the chart."""

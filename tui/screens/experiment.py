@@ -16,6 +16,7 @@ from tui.experiment.answer import ExperimentAnswer, read_experiment
 from tui.experiment.course_pages import FAMILIES, Family, gpus_page, latency_page, time_page
 from tui.experiment.launch_page import launch_page
 from tui.experiment.levels_page import levels_page
+from tui.experiment.server_page import server_page
 from tui.experiment.verdict_page import verdict_page
 from tui.keymap import Scope
 from tui.screens.view import Question, View
@@ -36,6 +37,7 @@ SECTIONS: tuple[_Section, ...] = (
     _Section("Levels", lambda _, answer, width, __: levels_page(answer, width)),
     _Section("Latency", lambda view, a, w, h: latency_page(a, view.chosen, w, h)),
     _Section("Time", lambda _, answer, width, height: time_page(answer, width, height)),
+    _Section("Server", lambda _, answer, width, height: server_page(answer, width, height)),
     _Section("GPUs", lambda _, answer, width, height: gpus_page(answer, width, height)),
     _Section("Launch", lambda _, answer, width, __: launch_page(answer, width)),
 )
@@ -79,6 +81,11 @@ class ExperimentView(View):
     def section(self) -> int:
         """Place in `SECTIONS` of the part that is shown."""
         return self._section
+
+    def turn_to(self, title: str, level: int) -> None:
+        """Show this part and this load level, now or when the screen is shown."""
+        titles = [section.title for section in SECTIONS]
+        self._section, self._level = titles.index(title), level
 
     def arrive(self) -> None:
         """Forget what was looked at before, if it was another experiment."""
