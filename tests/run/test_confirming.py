@@ -49,10 +49,10 @@ async def test_an_experiment_that_breaks_an_slo_early_is_stopped_there(
 ) -> None:
     monkeypatch.setattr("core.verdict.pruning.COMPLETE_FIRST", 2)
     task = stub_task(
-        {"first-token": [0.02, 0.03, 0.8, 0.9]},
+        {"first-token": [0.02, 0.03, 0.6, 0.7]},
         optimization={"baseline": False},
-        benchmark={**QUICK, "num_concurrency": [2, 1], "max_requests_per_iteration": 6},
-        slo={"ttft": {"p50": {"threshold": 0.5, "hard_fail": True, "fail_ratio": 0.0}}},
+        benchmark={**QUICK, "num_concurrency": [2, 1], "max_requests_per_iteration": 4},
+        slo={"ttft": {"p50": {"threshold": 0.3, "hard_fail": True, "fail_ratio": 0.0}}},
         timeouts={"warmup": "9s"},
     )
     _, conclusion = await session.run(task)
@@ -62,7 +62,7 @@ async def test_an_experiment_that_breaks_an_slo_early_is_stopped_there(
             assert experiment.outcome is Outcome.PRUNED
             # The lightest load comes first, wherever it stands in the task.
             assert [s.index for s in experiment.sub_rounds] == [1]
-            assert "breaks 0.5 s for good" in experiment.stopped_because
+            assert "breaks 0.3 s for good" in experiment.stopped_because
         else:  # may be stopped all the same, but only because it can no longer win
             assert "breaks" not in experiment.stopped_because
             assert len(experiment.sub_rounds) == (1 if experiment.stopped_because else 2)

@@ -3,8 +3,10 @@
 import pytest
 
 from core.errors import HostError
-from core.events import Notice
+from core.events import Experiment, Notice
+from core.run.warm_start import Earlier
 from core.task import Configuration
+from tests.builders import experiment, verdict
 from tests.run.conftest import Session, stub_task
 
 QUICK = {"max_requests_per_iteration": 8, "max_time_per_iteration": "1s"}
@@ -37,13 +39,20 @@ async def test_what_was_measured_teaches_where_the_defaults_are_what_they_were(
     told = [event.text for event in session.events if isinstance(event, Notice)]
     assert "the search learns from 3 experiments of stub#1" in told
 
-    monkeypatch.setattr("core.run.warm_start.CONSISTENT", -1.0)
-    session.events.clear()
-    named = {**again, "warm_start": "stub#1"}
-    await session.run(stub_task(space, optimization=named, benchmark=QUICK))
-    told = [event.text for event in session.events if isinstance(event, Notice)]
-    assert any("against what stub#1 measured of them" in text for text in told)
-    assert not any("learns" in text for text in told)
+
+def test_defaults_that_are_not_what_they_were_teach_nothing() -> None:
+    def defaults(value: float) -> Experiment:
+        return experiment(0, judged=verdict(value))
+
+    known = (defaults(2.0), experiment(1, judged=verdict(1.0)))
+    earlier = Earlier("then#1", Configuration({"batch": 4}), defaults(2.0), True, known)
+    assert earlier.teaches(defaults(2.05)) == known
+    assert earlier.inconsistency(defaults(2.05)) is None
+    assert earlier.teaches(defaults(2.2)) == ()
+    assert "against what then#1 measured" in (earlier.inconsistency(defaults(2.2)) or "")
+    unlike = Earlier("then#1", Configuration({"batch": 4}), None, True)
+    assert unlike.teaches(defaults(2.0)) == ()
+    assert unlike.inconsistency(defaults(2.2)) is None
 
 
 async def test_what_does_not_fit_the_space_is_not_taken_over(session: Session) -> None:
