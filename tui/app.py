@@ -21,11 +21,11 @@ from textual.events import Resize
 from textual.filter import LineFilter
 from textual.geometry import Size
 from textual.screen import Screen
-from textual.theme import Theme
 
 from core.errors import AutotunerError, HostError, UsageError
 from core.home import home
 from tui import settings as settings_file
+from tui.clipboard import fits_clipboard, keep_copied
 from tui.degrade import filters
 from tui.dialogs.too_small import TooSmall, is_too_small
 from tui.driver import TerminalDriver
@@ -37,22 +37,19 @@ from tui.screens.opening import Opening
 from tui.screens.view import Question, Source, View
 from tui.settings import Settings
 from tui.spans import Span, line
+from tui.standing import read_standing
 from tui.subject import Mark, Subject
 from tui.terminal import Capabilities, capabilities
+from tui.themes import textual_theme
 
 if TYPE_CHECKING:
     from core.machine.gpus import Gpus
     from core.store import TaskSummary, Viewer
     from tui.form.drafts import Origin
-
-    _Standing = tuple[Sequence[TaskSummary], Sequence[TaskSummary]]
+    from tui.standing import Standing
 
 SAID_SECONDS = 6
 """How long a message stays."""
-
-
-_MOST_COPIED = 8192
-"""Bytes of a text that terminals and tmux take for their clipboard."""
 
 
 class Autotuner(App[None]):
@@ -100,7 +97,7 @@ class Autotuner(App[None]):
             "files": Follower("files", self.post_message, nothing, always),
         }
         for name, palette in PALETTES.items():
-            self.register_theme(_textual_theme(name, palette))
+            self.register_theme(textual_theme(name, palette))
         self._wear(self.settings)
 
     # What the screens use
@@ -124,7 +121,7 @@ class Autotuner(App[None]):
 
     def ask(self, questions: Sequence[Question]) -> None:
         """Ask these questions, and no others, from now on."""
-        self._questions = [Question(_read_standing, self._show_standing), *questions]
+        self._questions = [Question(read_standing, self._show_standing), *questions]
         for source, follower in self._followers.items():
             readings = [question.read for question in self._questions if question.of == source]
             if readings and not follower.is_alive():
@@ -201,24 +198,11 @@ class Autotuner(App[None]):
         self.say(f"{count} marked; c compares them" if count else "nothing is marked")
 
     def copy(self, text: str, what: str) -> None:
-        """Send a text to the clipboard of the terminal, and keep it in a file.
-
-        Not every terminal takes it (OSC 52), none says whether it did, and tmux drops long ones.
-        """
-        self.run_worker(self._copy(text, what))
-
-    async def _copy(self, text: str, what: str) -> None:
-        if len(text.encode()) <= _MOST_COPIED:
+        """Send a text to the clipboard of the terminal, and keep it in a file."""
+        sent = fits_clipboard(text)
+        if sent:
             self.copy_to_clipboard(text)
-            said = f"{what} sent to the terminal's clipboard, and in"
-        else:
-            said = f"{what} is too long for a clipboard; it is in"
-        try:
-            path = await asyncio.to_thread(_keep_copied, text)
-        except OSError as error:
-            self.say(f"{what} sent to the clipboard; no file: {error.strerror}", "warn")
-        else:
-            self.say(f"{said} {path}")
+        self.do(keep_copied(text, what, sent=sent))
 
     def open_form(self, task_id: int | None, *, copy: bool = False) -> None:
         """Show the form: for a new task, or for one that is to be changed or copied."""
@@ -405,9 +389,7 @@ class Autotuner(App[None]):
         """End the app over a bug in a reading."""
         raise message.error
 
-    def _show_standing(
-        self, standing: "tuple[Sequence[TaskSummary], Sequence[TaskSummary]]"
-    ) -> None:
+    def _show_standing(self, standing: "Standing") -> None:
         before = {task.id: task for task in self.running}
         self.running, self.recent = standing
         for task_id in before.keys() - {task.id for task in self.running}:
@@ -464,47 +446,6 @@ class Autotuner(App[None]):
 
 async def _has_changed(viewer: "Viewer") -> bool:
     return await viewer.changed()
-
-
-async def _read_standing(viewer: "Viewer") -> object:
-    """Return the tasks that run, with a living runner, and the newest ones."""
-    from core.machine import identity
-    from core.store import TaskState
-
-    newest = (await viewer.tasks(limit=30)).rows
-    running = (await viewer.tasks("running", limit=30)).rows
-    alive = tuple(
-        task
-        for task in running
-        if task.state is TaskState.RUNNING
-        and (task.runner is None or identity.is_alive(task.runner))
-    )
-    return alive, newest
-
-
-def _keep_copied(text: str) -> Path:
-    """Write what was copied to a file that only its owner can read, and return its path."""
-    path = home() / "copied.txt"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.touch(mode=0o600)
-    path.write_text(f"{text}\n", encoding="utf-8")
-    return path
-
-
-def _textual_theme(name: str, palette: Palette) -> Theme:
-    return Theme(
-        name=name,
-        primary=palette.accent,
-        accent=palette.accent,
-        foreground=palette.text,
-        background=palette.background,
-        surface=palette.background,
-        panel=palette.raised,
-        error=palette.bad,
-        warning=palette.warn,
-        success=palette.ok,
-        dark=palette.dark,
-    )
 
 
 def run_app() -> int:

@@ -19,7 +19,9 @@ from tui.chart.run_points import point
 from tui.spans import Line, Span, fit, joined, length, line
 
 _STYLES = {"✓": "ok", "✗": "bad", "!": "warn"}
-_NAME = 19
+_NAME, _LONGEST_NAME = 19, 28
+_CHANGE = 9
+"""Cells for what a figure is against the first column's."""
 _WITH_INTERVALS = 26
 """Cells a column needs to show intervals as well."""
 
@@ -54,6 +56,8 @@ class _Row:
     name: str
     cells: tuple[Line, ...]
     heading: bool = False
+    changes: tuple[Line, ...] = ()
+    """Each figure against the first column's."""
 
 
 def common_levels(columns: Sequence[Compared]) -> tuple[Level, ...]:
@@ -75,7 +79,7 @@ def comparison(
         level: the load level whose figures are compared; None compares whole experiments.
         chosen: the column under the cursor.
     """
-    wide = (width - _NAME) // len(columns) >= _WITH_INTERVALS
+    wide = (width - _NAME) // len(columns) - _CHANGE >= _WITH_INTERVALS
     rows = [
         *_heads(columns),
         _Row("parameters that differ", (), heading=True),
@@ -87,16 +91,27 @@ def comparison(
         max((length(row.cells[at]) for row in rows if row.cells), default=8)
         for at in range(len(columns))
     ]
-    shown = _visible(widths, chosen, width - _NAME - 1)
+    names = min(max(length(line(r.name)) for r in rows if not r.heading) + 2, _LONGEST_NAME)
+    names = names if width >= 100 else _NAME
+    beside = [_CHANGE * (at > 0) for at in range(len(columns))]
+    whole = [own + more for own, more in zip(widths, beside, strict=True)]
+    shown = _visible(whole, chosen, width - names - 1)
     lines: list[Line] = []
     for row in rows:
         if row.heading:
             lines += [(), line(Span(f" {row.name}", "heading"))]
             continue
         cells = [
-            _column(fit(row.cells[at], widths[at], "right"), here=at == chosen) for at in shown
+            _column(
+                line(
+                    fit(row.cells[at], widths[at], "right"),
+                    fit(row.changes[at] if row.changes else (), beside[at], "right"),
+                ),
+                here=at == chosen,
+            )
+            for at in shown
         ]
-        lines.append(line(fit(line(Span(f" {row.name}", "muted")), _NAME), joined(cells, "  ")))
+        lines.append(line(fit(line(Span(f" {row.name}", "muted")), names), joined(cells, "  ")))
     hidden = len(columns) - len(shown)
     if hidden:
         lines.append(line(Span(f" {hidden} more columns: ← → go to them", "muted")))
@@ -183,10 +198,10 @@ def _metrics(
             continue
         of = quantity(name)
         cells = tuple(
-            _cell(of, f, found[0] if at else None, c.task, intervals=intervals)
-            for at, (f, c) in enumerate(zip(found, columns, strict=True))
+            _cell(of, f, c.task, intervals=intervals) for f, c in zip(found, columns, strict=True)
         )
-        yield _Row(_title(of), cells)
+        changes = tuple(_difference(of, f, found[0]) if at else () for at, f in enumerate(found))
+        yield _Row(_title(of), cells, changes=changes)
     if level is None:
         yield from _scores(columns)
 
@@ -226,9 +241,7 @@ def _interval(of: SubRound, name: str) -> Interval | None:
     return next((i for name, i in distribution.intervals.items() if name == statistic), None)
 
 
-def _cell(
-    of: Quantity, figure: _Figure, against: _Figure | None, task: Task, *, intervals: bool
-) -> Line:
+def _cell(of: Quantity, figure: _Figure, task: Task, *, intervals: bool) -> Line:
     if figure.value is None:
         return line(Span(NOTHING, "muted"))
     target = task.slo.targets().get(of.name)
@@ -238,8 +251,6 @@ def _cell(
     parts = [line(Span(f"{mark}{text}", "" if target is None else "ok" if kept else "bad"))]
     if intervals and figure.interval is not None:
         parts.insert(0, line(Span(f"[{_both(of, figure.interval)}]", "muted")))
-    if against is not None:
-        parts.append(fit(_difference(of, figure, against), 8, "right"))
     return joined(parts, " ")
 
 
