@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 
 from core.errors import HostError, TaskError, UsageError
 from core.events import Probe, SloVerdict, SubRound
-from core.load import BenchPlan, MeasurementError, Progress, bench
+from core.load import MeasurementError, Progress
+from core.load.bench import BenchPlan, bench
 from core.report.measurement import print_measurement
 from core.task import STATISTICS, Task, parse_task, read_task
 from core.verdict import judge, objective_metric

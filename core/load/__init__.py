@@ -1,13 +1,19 @@
-"""Measuring a running server: load it as asked, keep honest time, and know one's own error."""
+"""Measuring a running server: load it as asked, keep honest time, and know one's own error.
 
-from core.load.bench import BenchPlan, bench
-from core.load.capacity import CapacityPlan, find_capacity
-from core.load.measure import LoadWorker
-from core.load.plan import LevelPlan, MeasurementError, Progress, RequestTable, Target
-from core.load.planning import PlanTerms, capacity_plan, level_plan, load_target
+Names are imported when they are asked for: each load worker is a process that runs a module of this
+package, and its start must not cost what only the runner's side needs.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from core.load.capacity import CapacityPlan, find_capacity
+    from core.load.measure import LoadWorker
+    from core.load.plan import LevelPlan, MeasurementError, Progress, RequestTable, Target
+    from core.load.planning import PlanTerms, capacity_plan, level_plan, load_target
 
 __all__ = [
-    "BenchPlan",
     "CapacityPlan",
     "LevelPlan",
     "LoadWorker",
@@ -16,9 +22,24 @@ __all__ = [
     "Progress",
     "RequestTable",
     "Target",
-    "bench",
     "capacity_plan",
     "find_capacity",
     "level_plan",
     "load_target",
 ]
+
+_MODULES = {
+    "CapacityPlan": "capacity",
+    "find_capacity": "capacity",
+    "LoadWorker": "measure",
+    "PlanTerms": "planning",
+    "capacity_plan": "planning",
+    "level_plan": "planning",
+    "load_target": "planning",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'plan')}"), name)

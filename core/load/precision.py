@@ -2,7 +2,7 @@
 
 import math
 
-from scipy.special import stdtrit
+import scipy  # its parts are imported at first use
 
 from core.events import Distribution, Interval
 from core.load.histogram import Floats
@@ -82,7 +82,7 @@ def _throughput(
 
 
 def _margin(means: Floats) -> float:
-    quantile = float(stdtrit(len(means) - 1, (1 + CONFIDENCE) / 2))
+    quantile = float(scipy.special.stdtrit(len(means) - 1, (1 + CONFIDENCE) / 2))
     return quantile * float(means.std(ddof=1)) / math.sqrt(len(means))
 
 

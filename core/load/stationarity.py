@@ -13,7 +13,7 @@ Schuirmann 1987). A series too short or too noisy to tell is not steady yet.
 import math
 from dataclasses import dataclass
 
-from scipy.special import stdtrit
+import scipy  # its parts are imported at first use
 
 from core.load.histogram import Floats
 
@@ -58,7 +58,7 @@ def drift(rates: Floats, period: int) -> Drift | None:
     error = math.sqrt(float(differences.var(ddof=1)) / period)
     return Drift(
         change=float(rates[-period:].mean() - rates[:period].mean()) / mean,
-        margin=float(stdtrit(count - 1, 0.95)) * error / mean,
+        margin=float(scipy.special.stdtrit(count - 1, 0.95)) * error / mean,
     )
 
 

@@ -8,7 +8,7 @@ the requests took at most 2 s.
 import math
 
 import numpy as np
-from scipy.special import bdtrik, ndtri, stdtrit
+import scipy  # its parts are imported at first use
 
 from core.events import Distribution, Interval
 from core.load.histogram import Floats
@@ -68,8 +68,8 @@ def interval_ranks(
     if share**effective > tail or (1 - share) ** effective > tail:
         return None
     stretch = count / effective
-    low = math.floor(stretch * float(bdtrik(tail, effective, share)))
-    high = math.ceil(stretch * float(bdtrik(1 - tail, effective, share)))
+    low = math.floor(stretch * float(scipy.special.bdtrik(tail, effective, share)))
+    high = math.ceil(stretch * float(scipy.special.bdtrik(1 - tail, effective, share)))
     return (max(low, 0), high) if high < count else None
 
 
@@ -77,7 +77,7 @@ def wilson(good: int, total: int) -> Interval:
     """Return the 95 % interval of a proportion (Wilson, JASA 1927). (0, 1) for no observation."""
     if total == 0:
         return 0.0, 1.0
-    z = float(ndtri(1 - (1 - CONFIDENCE) / 2))
+    z = float(scipy.special.ndtri(1 - (1 - CONFIDENCE) / 2))
     share, scale = good / total, 1 + z * z / total
     middle = (share + z * z / (2 * total)) / scale
     half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / scale
@@ -110,7 +110,11 @@ def describe(values: Floats, *, failed: int = 0, worst: float = 0.0) -> Distribu
         if ends is not None:
             intervals[name] = float(ranked[ends[0]]), float(ranked[ends[1]])
     if effective >= 2:
-        half = float(stdtrit(effective - 1, (1 + CONFIDENCE) / 2)) * std / math.sqrt(effective)
+        half = (
+            float(scipy.special.stdtrit(effective - 1, (1 + CONFIDENCE) / 2))
+            * std
+            / math.sqrt(effective)
+        )
         intervals["mean"] = mean - half, mean + half
     return Distribution(
         count=count,

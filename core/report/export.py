@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
-from ruamel.yaml import YAML
-
 from core.events import Experiment, SubRound, Verdict
 from core.report.conclusion import Conclusion
 from core.report.document import run_document
@@ -41,6 +39,8 @@ def to_yaml(task: StoredTask) -> str:
     if not task.text.lstrip().startswith("{"):
         return task.text
     buffer = io.StringIO()
+    from ruamel.yaml import YAML
+
     YAML(typ="safe", pure=True).dump(json.loads(task.text), buffer)
     return buffer.getvalue()
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from core.events import Experiment
 from core.report.alternatives import latency_metric
 from core.report.conclusion import Conclusion
 from core.report.quantities import LATENCIES
 from core.search import Space
-from core.search.effects import LocalEffects, local_effects
 from core.task import Configuration, FlagValue
 from core.verdict import objective_metric
 from core.verdict.comparison import pooled_noise
 from core.verdict.effects import Effect, Interaction, fresh_effect, with_fresh
+
+if TYPE_CHECKING:
+    from core.search.effects import LocalEffects
 
 MOST_EXPERIMENTS = 100
 """Experiments that the model is fitted to: its time grows with their cube, and what is far away
@@ -40,6 +43,8 @@ def effects_of(
         recommended: the experiment to look from; None: there is none.
         defaults: what the engine assumes for flags that are left out.
     """
+    from core.search.effects import local_effects  # takes as long to import as all the rest
+
     if recommended is None or not recommended.measured:
         return EffectsFound(unknown="nothing was measured")
     parameters = conclusion.task.task.parameters
@@ -147,7 +152,7 @@ def _fresh(
     return found
 
 
-def _interactions(found: LocalEffects, at: Configuration) -> list[Interaction]:
+def _interactions(found: "LocalEffects", at: Configuration) -> list[Interaction]:
     alone = {(e.parameter, repr(e.value)): e.change for e in found.effects}
     told = []
     for interaction in found.interactions:

@@ -7,13 +7,12 @@ true, false and null. Whatever else YAML can express is a mistake, told like any
 import json
 import stat
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from core.errors import TaskError
+
+if TYPE_CHECKING:  # every process of ours knows tasks, and few of them read a file
+    from ruamel.yaml.nodes import Node
 
 FieldPath: TypeAlias = tuple[str | int, ...]
 """Where a value stands in the document: ("slo", "latency", "p90", "threshold")."""
@@ -72,6 +71,9 @@ class Source:
         return TaskError([_one_line(f"{place}: {message}")])
 
     def _parse(self) -> Any:
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
         # YAML 1.2 takes JSON in as well, but the JSON parser says more about a broken JSON file.
         # `on` and `off` are words in YAML 1.2, as the engines that take them as flag values need.
         yaml = YAML(typ="safe", pure=True)
@@ -105,17 +107,21 @@ class Source:
             raise self.wrong(f"cannot be parsed: {error}") from None
 
     def _note_lines(self, yaml: Any) -> None:
+        from ruamel.yaml.error import YAMLError
+
         try:
             root = yaml.compose(self.text)
         except YAMLError:
             return  # JSON that is no YAML, with tabs for example: messages go without lines
         self._visit(root)
 
-    def _visit(self, root: Node) -> None:
+    def _visit(self, root: "Node") -> None:
         """Note the line of every value, once it is known that they are not too many."""
+        from ruamel.yaml.nodes import MappingNode, SequenceNode
+
         self._measure(root, {}, ())
 
-        def visit(node: Node, path: FieldPath) -> None:
+        def visit(node: "Node", path: FieldPath) -> None:
             self._lines[path] = node.start_mark.line + 1
             if isinstance(node, MappingNode):
                 for key, value in node.value:
@@ -128,12 +134,14 @@ class Source:
 
         visit(root, ())
 
-    def _measure(self, node: Node, known: dict[int, int], inside: tuple[int, ...]) -> int:
+    def _measure(self, node: "Node", known: dict[int, int], inside: tuple[int, ...]) -> int:
         """Return how many values a node has with its aliases written out.
 
         Raises:
             TaskError: they are too many, too deep, or one of them is inside itself.
         """
+        from ruamel.yaml.nodes import MappingNode, SequenceNode
+
         line = node.start_mark.line + 1
         if id(node) in inside:
             raise self.wrong("the alias refers to itself", line)

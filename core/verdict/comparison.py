@@ -24,7 +24,7 @@ from statistics import fmean
 from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
-from scipy.special import chdtri, ndtr, stdtr, stdtrit
+import scipy  # its parts are imported at first use
 
 K = TypeVar("K", bound=Hashable)
 
@@ -235,7 +235,7 @@ def drift(repeats: Sequence[tuple[float, float]]) -> Drift | None:
     residual = y - y.mean() - slope * x
     degrees = len(repeats) - 2
     error = math.sqrt(float(residual @ residual) / degrees / float(x @ x))
-    half = float(stdtrit(degrees, 1 - ALPHA)) * error
+    half = float(scipy.special.stdtrit(degrees, 1 - ALPHA)) * error
     return Drift(
         change=math.expm1(slope * span),
         low=math.expm1((slope - half) * span),
@@ -269,22 +269,24 @@ def _dunnett(t: float, degrees: int, repeats: Sequence[int], control: int) -> fl
     one), the contenders are independent; both are integrated over.
     """
     if len(repeats) == 1 or math.isinf(t):
-        return float(stdtr(degrees, t))
-    s = np.sqrt(chdtri(degrees, 1.0 - _STEPS) / degrees)[:, None]
+        return float(scipy.special.stdtr(degrees, t))
+    s = np.sqrt(scipy.special.chdtri(degrees, 1.0 - _STEPS) / degrees)[:, None]
     below = np.ones((len(_STEPS), len(_NODES)))
     for count in repeats:
         reach = t * s * math.sqrt(1 / count + 1 / control)
-        below *= ndtr(math.sqrt(count) * (_NODES / math.sqrt(control) + reach))
+        below *= scipy.special.ndtr(math.sqrt(count) * (_NODES / math.sqrt(control) + reach))
     return float((below @ _WEIGHTS).mean())
 
 
 @lru_cache(maxsize=256)
 def _critical(alpha: float, degrees: int, repeats: tuple[int, ...], control: int) -> float:
     """Return the t that is reached with a chance of `alpha` where all equal the defaults."""
-    low = float(stdtrit(degrees, 1 - alpha))
+    low = float(scipy.special.stdtrit(degrees, 1 - alpha))
     if len(repeats) == 1:
         return low
-    high = float(stdtrit(degrees, 1 - alpha / len(repeats)))  # Bonferroni's is never below
+    high = float(
+        scipy.special.stdtrit(degrees, 1 - alpha / len(repeats))
+    )  # Bonferroni's is never below
     while high - low > 1e-4:
         middle = (low + high) / 2
         enough = _dunnett(middle, degrees, repeats, control) >= 1 - alpha

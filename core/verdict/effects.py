@@ -13,8 +13,8 @@ from itertools import combinations
 from statistics import fmean
 from typing import Literal, TypeAlias
 
+import scipy  # its parts are imported at first use
 from pydantic import Field
-from scipy.special import stdtrit
 
 from core.task import FlagValue, Frozen
 
@@ -108,7 +108,7 @@ def fresh_effect(
         return None
     estimate = fmean(groups[1]) - fmean(groups[0])
     error = math.sqrt(squares / freedom * sum(1 / len(group) for group in groups))
-    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    half = float(scipy.special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
     return Effect(
         flag=flag,
         value=value,

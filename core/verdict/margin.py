@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtrit
+import scipy  # its parts are imported at first use
 
 from core.events import Experiment
 from core.task import Slo
@@ -53,7 +53,11 @@ def doubtful(runs: Sequence[Experiment], slo: Slo, known: Mapping[str, Scatter])
         figures, noise = _figures(runs, metric), known.get(metric)
         if not target.hard_fail or noise is None or not figures:
             continue
-        reach = float(stdtrit(noise.degrees, CLEAR)) * noise.noise / math.sqrt(len(figures))
+        reach = (
+            float(scipy.special.stdtrit(noise.degrees, CLEAR))
+            * noise.noise
+            / math.sqrt(len(figures))
+        )
         bound = target.threshold * (1 + target.fail_ratio)
         if math.log(geometric_mean(figures)) + reach > math.log(bound):
             return f"{metric} is within the noise of {target.threshold:g} s"
