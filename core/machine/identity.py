@@ -104,7 +104,7 @@ def describe(identity: ProcessIdentity) -> ProcessDescription | None:
         identity=identity,
         command=tuple(word.decode("utf-8", "replace") for word in words if words != [b""]),
         name=stat.name,
-        owner=_user_name(uid),
+        owner=user_name(uid),
         uid=uid,
         parent=stat.parent,
         age=time.clock_gettime(time.CLOCK_BOOTTIME) - stat.start_ticks / procfs.TICKS_PER_SECOND,
@@ -124,15 +124,16 @@ def usage(identity: ProcessIdentity) -> TreeUsage:
     )
 
 
+def user_name(uid: int) -> str:
+    """Return the name of a user, the number of one without a name."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def _stat(identity: ProcessIdentity) -> procfs.Stat | None:
     stat = procfs.read_stat(identity.pid)
     if stat is None or stat.ended or of(stat) != identity:
         return None
     return stat
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)

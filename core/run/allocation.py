@@ -1,17 +1,19 @@
 """GPUs for one experiment after another: chosen, leased for this runner alone, given back.
 
+A lease is known to the runs of one store. A real GPU is claimed as well, for those of other homes.
 A GPU that was not given back as it was taken is not used again in this run.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 from core.engines.engine import Engine
 from core.engines.simulated.machines import GPUS
 from core.errors import HostError
 from core.machine import identity
 from core.machine.gpu_choice import Candidate, Choice, candidates, choose
+from core.machine.gpu_claims import GpuClaim, claimed_by_another
 from core.machine.gpus import Gpu, Gpus
 from core.machine.nvml import NvmlGpus
 from core.machine.simulated_gpus import SimulatedGpus
@@ -73,15 +75,18 @@ class Allocation:
         Raises:
             HostError: they cannot be had.
         """
-        chosen = await self._take(count, say) if count else ()
-        try:
-            yield chosen
-        finally:
-            uuids = [gpu.uuid for gpu in chosen]
-            self._in_use -= set(uuids)
-            await self._store.release_leases(uuids, identity.myself())
+        with closing(GpuClaim()) as claim:
+            chosen = await self._take(count, say, claim) if count else ()
+            try:
+                yield chosen
+            finally:
+                uuids = [gpu.uuid for gpu in chosen]
+                self._in_use -= set(uuids)
+                await self._store.release_leases(uuids, identity.myself())
 
-    async def _take(self, count: int, say: Callable[[str], None]) -> tuple[Gpu, ...]:
+    async def _take(
+        self, count: int, say: Callable[[str], None], claim: GpuClaim
+    ) -> tuple[Gpu, ...]:
         waited = 0.0
         while True:
             seen = self._allowed(await asyncio.to_thread(candidates, self.gpus))
@@ -90,8 +95,8 @@ class Allocation:
             if len(seen) < count:
                 raise HostError(f"{count} GPUs are needed, and there are {len(seen)} to be had")
             async with self._choosing:
-                choice = await asyncio.to_thread(self._choose, seen, count, await self._held())
-                if choice.gpus and await self._lease(choice):
+                choice = await asyncio.to_thread(self._choose, seen, count, await self._held(seen))
+                if choice.gpus and await self._lease(choice, claim):
                     self._in_use |= {gpu.uuid for gpu in choice.gpus}
                     return choice.gpus
             reasons = "; ".join(choice.refused) or "another run was quicker"
@@ -115,15 +120,25 @@ class Allocation:
             share_with_strangers=self._rules.share,
         )
 
-    async def _held(self) -> dict[str, str]:
+    async def _held(self, seen: list[Candidate]) -> dict[str, str]:
+        claims = {
+            candidate.gpu.uuid: f"is held by {who}"
+            for candidate in seen
+            if not candidate.gpu.simulated and (who := claimed_by_another(candidate.gpu.uuid))
+        }
         leases = {
             lease.gpu: f"is leased by another run ({lease.holder})"
             for lease in await self._store.leases()
             if lease.holder != identity.myself() and identity.is_alive(lease.holder)
         }
         own = dict.fromkeys(self._in_use, "has another experiment of this run on it")
-        return {**leases, **own, **self._quarantined}
+        return {**claims, **leases, **own, **self._quarantined}
 
-    async def _lease(self, choice: Choice) -> bool:
+    async def _lease(self, choice: Choice, claim: GpuClaim) -> bool:
+        if not claim.take(gpu.uuid for gpu in choice.gpus if not gpu.simulated):
+            return False
         uuids = [gpu.uuid for gpu in choice.gpus]
-        return not await self._store.take_leases(uuids, identity.myself(), identity.is_alive)
+        if await self._store.take_leases(uuids, identity.myself(), identity.is_alive):
+            claim.close()
+            return False
+        return True
