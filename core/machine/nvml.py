@@ -2,7 +2,8 @@
 
 Any call may fail at any time: a figure that this board lacks, a board that fell off the bus, a
 driver that is replaced under us. So each figure is asked for by itself and a failure costs that
-figure alone; after a failure of the whole library the next call starts it anew.
+figure alone; after a failure of the whole library the next call starts it anew. A call that hangs
+in the driver costs its patience once: until it comes back, no figure is known.
 """
 
 import contextlib
@@ -15,8 +16,20 @@ import pynvml
 
 from core.machine import identity, procfs
 from core.machine.gpus import Gpu, GpuLimits, GpuMemory, GpuProcess, GpuSample, Link, PciePath
+from core.machine.patience import OverdueError, PatientCaller
 
 _T = TypeVar("_T")
+
+PATIENCE = 10.0
+"""Seconds for one call. Most take a millisecond, the slowest known ones about a second."""
+INIT_PATIENCE = 60.0
+"""Seconds to start the library: without the persistence daemon it wakes every board."""
+SILENT = (
+    "the NVIDIA driver does not answer: a call to it hangs; `dmesg` may tell which GPU is to blame"
+)
+
+_CALLER = PatientCaller()
+"""One for the process, as the library is."""
 
 _OF_THE_LIBRARY = {
     pynvml.NVML_ERROR_UNINITIALIZED,
@@ -56,7 +69,8 @@ _PATHS = {
 class NvmlGpus:
     """`core.machine.gpus.Gpus` as the driver sees them. May be used from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._lock = threading.RLock()
         self._running = False
 
@@ -64,9 +78,11 @@ class NvmlGpus:
         """Return why GPUs cannot be seen, in one calm sentence; None if they can."""
         try:
             self._run()
+        except OverdueError:
+            return SILENT
         except pynvml.NVMLError as error:
             return _PROBLEMS.get(_code(error), f"the NVIDIA driver does not answer: {error}")
-        return None
+        return SILENT if _CALLER.overdue else None
 
     def present(self) -> tuple[Gpu, ...]:
         """Return every GPU that can be leased; a board in MIG mode is represented by its slices."""
@@ -235,7 +251,9 @@ class NvmlGpus:
     def _ask(self, function: Callable[..., _T], *arguments: Any) -> _T | None:
         try:
             self._run()
-            return function(*arguments)
+            return _CALLER.call(function, *arguments, patience=self._patience)
+        except OverdueError:
+            return None
         except pynvml.NVMLError as error:
             if _code(error) in _OF_THE_LIBRARY:
                 self._forget()
@@ -244,15 +262,15 @@ class NvmlGpus:
     def _run(self) -> None:
         with self._lock:
             if not self._running:
-                pynvml.nvmlInit()  # type: ignore[no-untyped-call]
+                _CALLER.call(pynvml.nvmlInit, patience=max(self._patience, INIT_PATIENCE))
                 self._running = True
 
     def _forget(self) -> None:
         with self._lock:
             if self._running:
                 self._running = False
-                with contextlib.suppress(pynvml.NVMLError):
-                    pynvml.nvmlShutdown()  # type: ignore[no-untyped-call]
+                with contextlib.suppress(pynvml.NVMLError, OverdueError):
+                    _CALLER.call(pynvml.nvmlShutdown, patience=self._patience)
 
 
 def _code(error: pynvml.NVMLError) -> int:

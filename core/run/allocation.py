@@ -15,7 +15,7 @@ from core.machine import identity
 from core.machine.gpu_choice import Candidate, Choice, candidates, choose
 from core.machine.gpu_claims import GpuClaim, claimed_by_another
 from core.machine.gpus import Gpu, Gpus
-from core.machine.nvml import NvmlGpus
+from core.machine.nvml import SILENT, NvmlGpus
 from core.machine.simulated_gpus import SimulatedGpus
 from core.store import Store
 from core.task import GpuRules, Task
@@ -90,6 +90,8 @@ class Allocation:
         waited = 0.0
         while True:
             seen = self._allowed(await asyncio.to_thread(candidates, self.gpus))
+            if not seen and self.gpus.problem() == SILENT:
+                raise HostError(SILENT)
             if not seen:
                 return ()
             if len(seen) < count:

@@ -11,11 +11,13 @@
  *   gpu0.mig 1                gpu0.slice0.uuid MIG-a    gpu0.slice0.name NVIDIA H100 MIG 1g.10gb
  *   path 0 1 10               p2p 0 1 0                 gpu0.lane0 0000:02:00.0
  *   error nvmlDeviceGetPowerUsage 3
+ *   hang nvmlDeviceGetPowerUsage 1       until the file does not say so any more
  * Structures are those of the binding, pynvml.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef unsigned int u32;
 typedef unsigned long long u64;
@@ -59,6 +61,8 @@ static u64 number(const char *key, u64 fallback) {
 
 static nvml fails(const char *function) {
     char key[LINE];
+    snprintf(key, LINE, "hang %s", function);
+    while (number(key, 0)) usleep(5000);
     snprintf(key, LINE, "error %s", function);
     if (!initialised) return UNINITIALIZED;
     return (nvml)number(key, OK);

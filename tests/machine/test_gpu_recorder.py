@@ -37,6 +37,17 @@ async def test_energy_power_and_strangers_are_noticed(gpus: NvmlGpus, state: Sta
     assert record.strangers == ("PID 4194303, 1 MiB",)
 
 
+async def test_a_driver_that_hangs_ends_no_record_and_holds_nobody_up(state: State) -> None:
+    recorder = GpuRecorder(NvmlGpus(patience=0.2), ["GPU-a"], lambda: set(), interval=0.01)
+    async with recorder:
+        await seen(recorder, 2)
+        state(f"{TWO_BOARDS}hang nvmlDeviceGetUtilizationRates 1\n")
+        await seen(recorder, len(recorder.records()[0].samples) + 3)
+    (record,) = recorder.records()
+    assert record.power_watts == 350.5
+    assert record.samples[-1].power_watts is None
+
+
 async def test_inside_a_container_only_newcomers_are_strangers(
     gpus: NvmlGpus, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:

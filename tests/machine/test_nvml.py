@@ -4,15 +4,20 @@ import ctypes
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pynvml
 import pytest
 
+from core.errors import HostError
 from core.machine import procfs
 from core.machine.gpus import GpuMemory, GpuSample, Link, PciePath
-from core.machine.nvml import NvmlGpus
-from tests.machine.conftest import TWO_BOARDS, State
+from core.machine.nvml import SILENT, NvmlGpus
+from core.run.allocation import Allocation
+from core.store import Store
+from core.task import GpuRules
+from tests.machine.conftest import TWO_BOARDS, State, wait_until
 
 ROOT = Path(__file__).parents[2]
 GIB = 2**30
@@ -195,3 +200,51 @@ def test_without_a_driver_there_is_one_calm_sentence_and_no_gpu() -> None:
 
 def test_the_stand_in_speaks_the_structures_of_the_binding() -> None:
     assert ctypes.sizeof(pynvml.c_nvmlMemory_v2_t) == pynvml.nvmlMemory_v2 & 0xFFFFFF
+
+
+HANGING = f"{TWO_BOARDS}hang nvmlDeviceGetPowerUsage 1\n"
+
+
+def test_a_call_that_hangs_in_the_driver_is_waited_for_once(state: State) -> None:
+    gpus = NvmlGpus(patience=0.2)
+    state(HANGING)
+    began = threading.active_count()
+    sample = gpus.sample("GPU-a")
+    assert (sample.utilization, sample.power_watts) == (0.5, None)
+    assert gpus.problem() == SILENT
+    for _ in range(1000):  # nobody waits as long as it hangs
+        assert gpus.memory("GPU-a") is None
+    assert NvmlGpus().present() == ()
+    assert threading.active_count() <= began + 1
+    state(TWO_BOARDS)
+    wait_until(lambda: gpus.problem() is None, "the driver to come back")
+    assert gpus.sample("GPU-a").power_watts == 350.5
+
+
+async def test_no_run_begins_without_gpus_because_the_driver_hangs(
+    state: State, tmp_path: Path
+) -> None:
+    state(f"{TWO_BOARDS}hang nvmlDeviceGetCount 1\n")
+    async with Store.open(tmp_path / "store.sqlite") as store:
+        allocation = Allocation(NvmlGpus(patience=0.2), store, GpuRules(), 0)
+        with pytest.raises(HostError, match="does not answer"):
+            async with allocation.leased(1, lambda why: None):
+                pass
+
+
+def test_a_driver_that_hangs_keeps_no_process_from_its_end(
+    nvml_library: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "state").write_text(HANGING)
+    code = "import ctypes, sys; ctypes.CDLL(sys.argv[1])\n"
+    code += "from core.machine.nvml import NvmlGpus; print(NvmlGpus(0.2).sample('GPU-a'))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(nvml_library)],
+        cwd=ROOT,
+        env={**os.environ, "FAKE_NVML_STATE": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "power_watts=None" in done.stdout
+    assert done.returncode == 0
