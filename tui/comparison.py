@@ -264,9 +264,8 @@ def _difference(of: Quantity, figure: _Figure, against: _Figure) -> Line:
     share = figure.value / against.value - 1
     if not beyond_noise(figure.value, against.value, figure.interval, against.interval):
         return line(Span("≈", "muted"))
-    sign = "▲" if share > 0 else "▼"
-    good = of.better is not None and (share > 0) == (of.better == "higher")
-    style = "" if of.better is None else "ok" if good else "bad"
+    good = (share > 0) == (of.better == "higher")
+    sign, style = ("", "") if of.better is None else ("▲", "ok") if good else ("▼", "bad")
     percent = f"{share:+.0%}" if abs(share) < 9.995 else f"×{figure.value / against.value:.0f}"
     return line(Span(f"{sign}{percent}", style))
 
@@ -284,6 +283,6 @@ def beyond_noise(
 
 def _legend() -> Iterator[Line]:
     yield line(
-        Span(" ▲ ▼ against the first column, beyond noise   ", "muted"),
+        Span(" ▲ better ▼ worse than the first column, beyond noise   ", "muted"),
         Span(f"≈ within noise: intervals overlap, or less than {INDISTINCT:.0%} apart", "muted"),
     )

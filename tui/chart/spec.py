@@ -128,7 +128,7 @@ VERDICTS: dict[str, Key] = {
 _SERIES = ("ok", "bad", "run", "best", "warn", "accent", "muted")
 """Styles for the values of a parameter; each value has a glyph of its own as well."""
 
-_GLYPHS = ("●", "■", "▲", "◆", "○", "□", "△")
+GLYPHS = ("●", "■", "▲", "◆", "○", "□", "△")
 
 
 def chart(
@@ -281,7 +281,7 @@ def _looks(
     flag = colour.removeprefix(PARAMETER)
     values = sorted({value_text(experiment, flag) for experiment in experiments}, key=natural_order)
     keys = {
-        value: Key(_GLYPHS[at % len(_GLYPHS)], _SERIES[at % len(_SERIES)], f"{flag} {value}")
+        value: Key(GLYPHS[at % len(GLYPHS)], _SERIES[at % len(_SERIES)], f"{flag} {value}")
         for at, value in enumerate(values)
     }
 
