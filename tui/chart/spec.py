@@ -208,15 +208,17 @@ def course(experiments: Sequence[ExperimentPoint], metric: str, slos: Mapping[st
         value = experiment.value or 0.0
         if experiment.feasible:
             better = reached is None or (value < reached if lower else value > reached)
-            if reached is not None and better:
-                steps.append((float(experiment.number), reached))
-            reached = value if better else reached
+            if better:
+                if reached is not None:
+                    steps.append((float(experiment.number), reached))
+                steps.append((float(experiment.number), value))
+                reached = value
         look = VERDICTS[verdict_name(experiment, None)]
         points.append(
             Point(experiment.number, value, look.glyph, look.style, experiment.number, None, "")
         )
-        if reached is not None:
-            steps.append((float(experiment.number), reached))
+    if reached is not None:
+        steps.append((float(judged[-1].number), reached))
     x = _axis("experiment", [point.x for point in points], {}, log=False)
     y = _axis(metric, [point.y for point in points], slos, log=False)
     return Chart(x, y, tuple(points), (Curve(tuple(steps), "best"),), (), slo_lines(y, slos), ())

@@ -21,7 +21,7 @@ from tui.live import EVENTS, Live, activity, live, news_lines, standing_lines
 from tui.screens.requests import ask_for_export, run_task, stop_task
 from tui.screens.view import Question, View
 from tui.spans import EMPTY, Line, Span, joined, line
-from tui.task_panel import panel
+from tui.task_panel import Course, panel
 from tui.task_rows import TaskRow, done, progress_bar, state
 from tui.widgets.canvas import Canvas
 from tui.widgets.table import Order, Table, Window, empty_lines
@@ -369,6 +369,7 @@ class Side(Canvas):
     def __init__(self, view: TaskView) -> None:
         super().__init__()
         self._view = view
+        self._course = Course()
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """Return the panel."""
@@ -380,6 +381,7 @@ class Side(Canvas):
             answer.summary,
             answer.stored.task,
             self._view.points,
+            self._course,
             width,
             height,
             "dots" if self._view.autotuner.ascii else "braille",
