@@ -34,7 +34,8 @@ class Incumbent:
     def of(cls, surrogate: Surrogate) -> "Incumbent | None":
         """Return the best of the experiments that were feasible, or None without any.
 
-        By what the model makes of each: the best of many measurements was also the luckiest.
+        By what the model makes of each, the SLOs too: the best of many measurements was also the
+        luckiest, and of those at the edge of an SLO some only seemed to hold it.
         """
         observations = surrogate.observations
         feasible = observations.feasible
@@ -51,8 +52,9 @@ class Incumbent:
                 for metric, model in surrogate.metrics.items()
             }
             judged = judge_arrays(figures, aim.slo, aim.objective)
-            if judged.feasible.any():
-                return cls(float(judged.score[judged.feasible].min()))
+            if not judged.feasible.any():
+                return None
+            return cls(float(judged.score[judged.feasible].min()))
         return cls(min(observations.score(number) for number in feasible))
 
     @property

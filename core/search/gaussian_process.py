@@ -34,8 +34,11 @@ _LEVELS_ALIKE = 0.9
 class Prior:
     """Normal priors on the logarithms of the hyper-parameters: mean and standard deviation."""
 
-    length: tuple[float, float] = (0.0, 0.8)
-    """Of a parameter's length, where 1 is from one end of its values to the other."""
+    length: tuple[float, float] = (0.9, 1.2)
+    """Of a parameter's length, where 1 is from one end of its values to the other.
+
+    Most parameters matter little; short lengths take all that was never tried for promising.
+    """
     signal: tuple[float, float] = (0.0, 0.7)
     """Of the variance; the outputs are standardised."""
     noise: tuple[float, float] = (-4.0, 1.5)
@@ -89,7 +92,7 @@ def matern_with_slope(squared: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Group:
-    """Outputs that were observed at the same points."""
+    """Outputs that were observed at the same points, with the same noise."""
 
     points: npt.NDArray[np.intp]
     outputs: npt.NDArray[np.intp]
@@ -100,12 +103,13 @@ class Group:
         return np.ix_(self.points, self.points)
 
 
-def groups_of(targets: Array) -> list[Group]:
-    """Return the outputs grouped by where they were observed; NaN is not observed."""
+def groups_of(targets: Array, noise: Array) -> list[Group]:
+    """Return the outputs grouped by where and how noisily they were observed; NaN: not at all."""
     seen = ~np.isnan(targets)
     patterns: dict[bytes, list[int]] = {}
     for output in range(targets.shape[1]):
-        patterns.setdefault(seen[:, output].tobytes(), []).append(output)
+        pattern = seen[:, output].tobytes() + noise[:, output].tobytes()
+        patterns.setdefault(pattern, []).append(output)
     return [
         Group(np.flatnonzero(seen[:, outputs[0]]), np.array(outputs, dtype=np.intp))
         for outputs in patterns.values()
@@ -131,16 +135,16 @@ class Fit:
             targets: standardised outputs, (points, outputs), NaN where not observed.
             prior: on the hyper-parameters.
             tempering: weight of the likelihood; below 1 where the outputs say the same thing.
-            noise: factor on the variance of every point's noise; None: 1.
+            noise: factor on the variance of the noise, (points, outputs); None: 1.
         """
         # Every pair of points once: what lies on the diagonal does not depend on the lengths.
         self._pairs = np.triu_indices(squared.shape[1], 1)
         self._squared = np.ascontiguousarray(squared[:, *self._pairs])
         self._targets = targets
-        self._groups = groups_of(targets)
+        self._noise = np.ones_like(targets) if noise is None else noise
+        self._groups = groups_of(targets, self._noise)
         self._mean, self._deviation = prior.stacked(len(squared))
         self._tempering = tempering
-        self._noise = np.ones(len(targets)) if noise is None else noise
 
     def best(self, iterations: int = 30) -> Kernel:
         """Return the kernel."""
@@ -164,47 +168,51 @@ class Fit:
         joint, steep_joint = matern_with_slope(scaled.sum(axis=0))
         share, signal = kernel.additive, kernel.signal
         correlation = share * alone + (1.0 - share) * joint
-        diagonal = signal + kernel.noise * self._noise
-        loss, slope, own = self._likelihood(signal * correlation, diagonal)
+        loss, slope, own, noisy = self._likelihood(signal * correlation, kernel)
         steepness = (share / len(scaled)) * steep_alone + (1.0 - share) * steep_joint
         gradient = np.empty_like(vector)
         gradient[:-3] = signal * ((steepness * scaled) @ slope)
-        gradient[-3] = signal * (correlation @ slope + own.sum())
-        gradient[-2] = kernel.noise * (self._noise @ own)
+        gradient[-3] = signal * (correlation @ slope + own)
+        gradient[-2] = kernel.noise * noisy
         gradient[-1] = signal * share * (1.0 - share) * ((alone - joint) @ slope)
         off = (vector - self._mean) / self._deviation
         loss = self._tempering * loss + 0.5 * float(off @ off)
         return loss, self._tempering * gradient + off / self._deviation
 
-    def _likelihood(self, pairs: Array, diagonal: Array) -> tuple[float, Array, Array]:
+    def _likelihood(self, pairs: Array, kernel: Kernel) -> tuple[float, Array, float, float]:
         """Return minus the log likelihood of a covariance, and its slope.
 
         Args:
             pairs: covariance of every pair of points.
-            diagonal: variance of every point, (points,).
+            kernel: what the variances of the points and of their noise are.
 
         Returns:
-            The loss, its slope by the covariance of every pair, and by the variance of every point.
+            The loss, its slope by the covariance of every pair, by the signal's variance at the
+            points, and by the noise's.
         """
         covariance = np.zeros((len(self._targets),) * 2)
         covariance[self._pairs] = pairs
-        covariance.flat[:: len(covariance) + 1] = diagonal + JITTER
         slope = np.zeros_like(covariance)
-        loss = 0.0
+        loss = own = noisy = 0.0
         for group in self._groups:
             part = covariance[group.square]
+            noise = self._noise[group.points, group.outputs[0]]
+            part[np.diag_indices_from(part)] = kernel.signal + kernel.noise * noise + JITTER
             targets = self._targets[group.points][:, group.outputs]
             factor, failed = dpotrf(part, clean=0)
             if failed:
-                return 1e10, np.zeros_like(pairs), np.zeros_like(diagonal)
+                return 1e10, np.zeros_like(pairs), 0.0, 0.0
             weighted, _ = dpotrs(factor, targets)
             count = len(group.outputs)
             loss += 0.5 * float((targets * weighted).sum())
             loss += count * float(np.log(factor.diagonal()).sum())
             inverse, _ = dpotri(factor)
-            slope[group.square] += 0.5 * (count * inverse - weighted @ weighted.T)
+            steep = 0.5 * (count * inverse - weighted @ weighted.T)
+            slope[group.square] += steep
+            own += float(steep.trace())
+            noisy += float(noise @ steep.diagonal())
         # Each pair stands for two entries of the symmetric matrix.
-        return loss, 2.0 * slope[self._pairs], slope.diagonal()
+        return loss, 2.0 * slope[self._pairs], own, noisy
 
 
 class Process:
@@ -216,18 +224,19 @@ class Process:
         """Condition `kernel` on `targets` at points with these squared distances to one another.
 
         Args:
-            noise: factor on the variance of every point's noise; None: 1.
+            noise: factor on the variance of the noise, (points, outputs); None: 1.
         """
-        factors = np.ones(len(targets)) if noise is None else noise
+        factors = np.ones_like(targets) if noise is None else noise
         self.kernel = kernel
         self._outputs = targets.shape[1]
-        self._groups = groups_of(targets)
+        self._groups = groups_of(targets, factors)
         covariance = self.covariance(squared)
         self._inverses: list[Array] = []
         self._weighted: list[Array] = []
         for group in self._groups:
             part = covariance[group.square]
-            part[np.diag_indices_from(part)] += kernel.noise * factors[group.points] + JITTER
+            own = kernel.noise * factors[group.points, group.outputs[0]] + JITTER
+            part[np.diag_indices_from(part)] += own
             factor, _ = dpotrf(part, lower=1)
             inverse, _ = dtrtri(factor, lower=1)
             self._inverses.append(inverse)

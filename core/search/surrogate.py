@@ -33,6 +33,9 @@ _EVERY_TIME = 20
 _EVERY = 3
 """From so many experiments on, kernels are fitted anew after every third."""
 
+_NOISIEST = 100.0
+"""Most that one level's noise may count for another's, as a factor on its variance."""
+
 _OPTIMISM = 0.4
 """Mean of a process of labels far from any experiment, where 1 is served and −1 crashed."""
 
@@ -126,7 +129,8 @@ class Model:
             cross = process.covariance(told.squared[:, count:, :count])
             believed, _ = process.predict(cross)
             standard = np.vstack([targets.standard, believed])
-            noise = np.append(targets.noise, np.ones(len(believed)))
+            likewise = np.broadcast_to(targets.relative, believed.shape)
+            noise = np.vstack([targets.noise, likewise])
             process = Process(kernel, told.squared, standard, noise)
         self.process = process
 
@@ -161,20 +165,31 @@ class Targets:
     shift: Array
     scale: Array
     correlation: Array
+    relative: Array
+    """Factor on the variance of the noise of every output, standardised as they are, (outputs,)."""
     noise: Array
-    """Factor on the variance of every experiment's noise, (told,)."""
+    """The same of every experiment, (told, outputs)."""
 
     @classmethod
     def of(cls, figures: Array, noise: Array) -> "Targets":
-        """Standardise figures on the log scale."""
+        """Standardise figures on the log scale.
+
+        There, the noise is about the same at every load level, whatever the flags change: a level
+        at which they change little is mostly noise once it is standardised.
+        """
         standard, shift, scale = standardise(figures)
-        return cls(standard, shift, scale, correlation_of(standard), noise)
+        moved = (standard > 0).any(axis=0)
+        largest = scale[moved].max() if moved.any() else 1.0
+        relative = np.where(moved, np.minimum((largest / scale) ** 2, _NOISIEST), 1.0)
+        factors = noise[:, None] * relative
+        return cls(standard, shift, scale, correlation_of(standard), relative, factors)
 
     @classmethod
     def labels(cls, labels: Array, noise: Array) -> "Targets":
         """Take labels of 1 and −1 as they are, seen from the optimism of the unknown."""
         one = np.ones(1)
-        return cls(labels[:, None] - _OPTIMISM, _OPTIMISM * one, one, np.ones((1, 1)), noise)
+        standard = labels[:, None] - _OPTIMISM
+        return cls(standard, _OPTIMISM * one, one, np.ones((1, 1)), one, noise[:, None])
 
 
 def fit(squared: Array, targets: Array, prior: Prior, noise: Array | None = None) -> Kernel:

@@ -9,7 +9,11 @@ import pytest
 
 from core.events import Experiment, Failure, FailureKind, Outcome
 from core.search import Aim, Proposal, Space
+from core.search.acquisition import Incumbent
 from core.search.bayesian import Bayesian
+from core.search.observations import Observations
+from core.search.points import Points
+from core.search.surrogate import Kernels, Surrogate
 from core.task import Choices, Configuration, Slo
 from core.verdict import judge
 from tests.builders import experiment, sub_round
@@ -248,3 +252,31 @@ def test_a_space_too_large_to_enumerate_is_searched_by_candidates() -> None:
         made = experiment(number, proposal.configuration, judged=judged)
         search.tell(made.model_copy(update={"sub_rounds": rounds}))
     assert lowest < 1.5
+
+
+SIZES = (8, 16, 32, 64, 128, 256)
+
+
+@pytest.mark.parametrize(
+    ("ttfts", "believed"),
+    [((0.3, 0.36, 0.45, 0.6, 0.8, 1.0), True), ((0.65, 0.62, 0.66, 0.499, 0.65, 0.63), False)],
+)
+def test_a_lucky_measurement_among_misses_is_not_the_best_so_far(
+    ttfts: tuple[float, ...], believed: bool
+) -> None:
+    told = [edge(n, size, t) for n, (size, t) in enumerate(zip(SIZES, ttfts, strict=True))]
+    assert any(e.outcome is Outcome.OK for e in told)
+    assert (incumbent(told) is not None) == believed
+
+
+def edge(number: int, size: int, ttft: float) -> Experiment:
+    rounds = (sub_round(0, throughput=100.0 * size**0.5, ttft=ttft),)
+    judged = judge(rounds, SLO, AIM.objective, levels=1)
+    ended = Outcome.OK if judged.feasible else Outcome.INFEASIBLE
+    made = experiment(number, Configuration({"size": size}), outcome=ended, judged=judged)
+    return made.model_copy(update={"sub_rounds": rounds})
+
+
+def incumbent(told: list[Experiment]) -> Incumbent | None:
+    axes = Points(Space.of({"size": Choices(values=SIZES)}, lambda c: c.key)).axes
+    return Incumbent.of(Surrogate(Observations.of(axes, AIM, told), [], Kernels()))

@@ -18,14 +18,16 @@ def covariance(squared: np.ndarray) -> np.ndarray:
 
 def test_the_posterior_is_that_of_the_textbook() -> None:
     targets = RNG.standard_normal((12, 2))
-    noise = np.where(np.arange(12) < 4, 10.0, 1.0)
+    noise = np.where(np.arange(12) < 4, 10.0, 1.0)[:, None] * [1.0, 3.0]
     process = Process(KERNEL, SQUARED[:, :10, :10], targets[:10], noise[:10])
     mean, variance = process.predict(process.covariance(SQUARED[:, 10:, :10]))
-    inverse = np.linalg.inv(covariance(SQUARED[:, :10, :10]) + 0.05 * np.diag(noise[:10]))
     cross = covariance(SQUARED[:, 10:, :10])
-    assert mean == pytest.approx(cross @ inverse @ targets[:10], abs=1e-6)
-    expected = 1.3 - np.einsum("ij,jk,ik->i", cross, inverse, cross)
-    assert variance[:, 0] == pytest.approx(expected, abs=1e-6)
+    for output in range(2):
+        noisy = covariance(SQUARED[:, :10, :10]) + 0.05 * np.diag(noise[:10, output])
+        inverse = np.linalg.inv(noisy)
+        assert mean[:, output] == pytest.approx(cross @ inverse @ targets[:10, output], abs=1e-6)
+        expected = 1.3 - np.einsum("ij,jk,ik->i", cross, inverse, cross)
+        assert variance[:, output] == pytest.approx(expected, abs=1e-6)
 
 
 def test_outputs_with_holes_are_conditioned_on_what_they_have() -> None:
@@ -44,7 +46,7 @@ def test_the_gradient_is_the_slope_of_the_loss(holes: bool) -> None:
     targets = RNG.standard_normal((12, 2))
     if holes:
         targets[7:, 1] = np.nan
-    noise = np.where(np.arange(12) < 3, 10.0, 1.0)
+    noise = np.where(np.arange(12) < 3, 10.0, 1.0)[:, None] * [1.0, 3.0]
     fitting = Fit(SQUARED, targets, Prior(), 0.7, noise)
     at = RNG.normal(0.0, 0.5, size=6)
     _, gradient = fitting.loss(at)

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from tests.bench.search import summary
+from tests.bench.search.edge import EDGE
 from tests.bench.search.problems import PROBLEMS
 from tests.bench.search.replay import Arena
 from tests.bench.search.sessions import Session, play
@@ -28,10 +29,12 @@ def main() -> int:
     asked = _arguments()
     chosen = [
         problem
-        for problem in PROBLEMS
-        if asked.problems == "all"
-        or problem.name in asked.problems.split(",")
-        or asked.problems == ("held-out" if problem.held_out else "development")
+        for problem in (*PROBLEMS, *EDGE)
+        if problem.name in asked.problems.split(",")
+        or (
+            problem not in EDGE
+            and asked.problems in {"all", "held-out" if problem.held_out else "development"}
+        )
     ]
     path = cache_folder() / f"sessions-{_fingerprint()}.jsonl"
     kept = {(s.problem, s.strategy, s.seed): s for s in _read(path)}
