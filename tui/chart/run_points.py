@@ -128,6 +128,8 @@ class RunPoints:
         self._sub_rounds = sub_rounds
         self._settled: list[ExperimentPoint] = []
         """The experiments, by number, up to the first that is not over."""
+        self._told: tuple[ExperimentPoint, ...] = ()
+        """The partial answer that was given last."""
 
     async def __call__(self, viewer: Viewer) -> "tuple[ExperimentPoint, ...] | Partial":
         """Return every experiment read so far; a partial answer while there are more."""
@@ -142,4 +144,8 @@ class RunPoints:
             else:
                 under_way.append(point(experiment))
         every = (*self._settled, *under_way)
-        return every if offset + len(page.rows) >= page.total else Partial(every)
+        if offset + len(page.rows) >= page.total:
+            return every
+        if len(every) >= 2 * len(self._told):  # to draw them all after every page takes its time
+            self._told = every
+        return Partial(self._told)

@@ -7,7 +7,8 @@ crush them, stands as an arrow with its value at the edge it lies beyond. And it
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, TypeAlias
 
 from core.events import Outcome
@@ -46,8 +47,12 @@ class Point:
     experiment: int
     level: int | None
     """Index of the load level; None for a whole experiment."""
-    text: str
-    """What it is, in words."""
+    in_words: Callable[[], str] = field(default=str, compare=False)
+
+    @property
+    def text(self) -> str:
+        """What it is, in words. Made when it is asked for: few of ten thousand ever are."""
+        return self.in_words()
 
 
 @dataclass(frozen=True)
@@ -146,22 +151,22 @@ def chart(
     """
     looks, legend = _looks(experiments, wish.colour, best)
     points = [
-        Point(x, y, *looks(experiment), experiment.number, _index(level), text)
+        Point(x, y, *looks(experiment), experiment.number, _index(level), in_words)
         for experiment, level in _subjects(experiments, wish.of)
         for x, y in _place(experiment, level, wish)
-        for text in [_in_words(experiment, level, wish, x, y)]
+        for in_words in [partial(_in_words, experiment, level, wish, x, y)]
     ]
     # The best is drawn last, and so on top.
     points.sort(key=lambda point: (point.experiment == best, point.experiment))
     x = _axis(wish.x, [point.x for point in points], slos, log=wish.log)
     y = _axis(wish.y, [point.y for point in points], slos, log=wish.log)
-    curves = [Curve(tuple(front(points, x.quantity.better, y.quantity.better)), "accent")]
+    best_of_both = front(points, x.quantity.better, y.quantity.better) if wish.pareto else []
     used = {(point.glyph, point.style) for point in points}
     return Chart(
         x=x,
         y=y,
         points=tuple(points),
-        curves=tuple(curves if wish.pareto else ()),
+        curves=(Curve(tuple(best_of_both), "accent"),) if wish.pareto else (),
         vertical=slo_lines(x, slos),
         horizontal=slo_lines(y, slos),
         legend=tuple(key for key in legend if (key.glyph, key.style) in used),
@@ -215,7 +220,7 @@ def course(experiments: Sequence[ExperimentPoint], metric: str, slos: Mapping[st
                 reached = value
         look = VERDICTS[verdict_name(experiment, None)]
         points.append(
-            Point(experiment.number, value, look.glyph, look.style, experiment.number, None, "")
+            Point(experiment.number, value, look.glyph, look.style, experiment.number, None)
         )
     if reached is not None:
         steps.append((float(judged[-1].number), reached))
