@@ -53,7 +53,7 @@ indistinct   the interval reaches below it: keep the defaults
 worse        the interval is below it: keep the defaults
 alone        the defaults cannot be compared: they break a hard SLO, cannot run, or are not wanted
 defaults     nothing that was searched looked better than the defaults: they win
-infeasible   none of the contenders kept the hard SLOs on every fresh launch
+infeasible   none of the contenders kept the hard SLOs on fresh launches
 unconfirmed  nothing, or too little, was measured anew; `reason` says why
 """
 

@@ -26,7 +26,8 @@ from core.search import Proposal, Space, Strategy
 from core.task import DEFAULTS, Configuration, Shares, Task, share_out
 from core.task.shares import LEAST_CONFIRMATION
 from core.verdict import best, rank_key
-from core.verdict.confirmation import compare, counts, held, unconfirmed
+from core.verdict.confirmation import compare, unconfirmed
+from core.verdict.margin import counts, held
 
 LEAST_TRIALS = 12
 """Experiments before a search may end for want of promise."""
@@ -224,14 +225,18 @@ class Agenda:
             runs=view.of_origin("confirmation"),
             soaks=view.of_origin("soak"),
             resolution=self._resolution,
-            slo=self.task.slo,
+            # A load that is searched is at the border of the SLOs by its nature.
+            slo=None if self._searches_load else self.task.slo,
         )
+
+    @property
+    def _searches_load(self) -> bool:
+        return any(level.largest is not None for level in self.task.levels())
 
     @property
     def _resolution(self) -> float:
         """How closely the objective can be told: a load that is searched, within its tolerance."""
-        searched = any(level.largest is not None for level in self.task.levels())
-        return self.task.benchmark.load_search.tolerance if searched else 0.0
+        return self.task.benchmark.load_search.tolerance if self._searches_load else 0.0
 
     def _contenders(self, view: View, repeats: int) -> int:
         """Return how many contenders the budget had room for when the search was over."""

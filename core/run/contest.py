@@ -2,7 +2,7 @@
 
 The defaults and every contender take turns, A-B-A-B, until each has three launches. Where the
 leader's gain is not proved by then, the leader and the defaults go on to five, then to seven. A
-contender that breaks a hard SLO, or crashes, on any of its fresh launches is out at once, and the
+contender that breaks a hard SLO by more than the noise, or crashes, is out at once, and the
 next best of the search takes its place. Where none keeps the SLOs by more than the noise, others
 are brought in; only then is the best of those in doubt launched more often. The leader is then
 loaded for long before it is handed back.
@@ -14,8 +14,8 @@ from functools import cached_property
 
 from core.events import Confirmation, Experiment, Origin
 from core.task import DEFAULTS, Configuration, ConfirmationRules, Objective, Slo
-from core.verdict.confirmation import Candidate, confirm, counts, held, unconfirmed
-from core.verdict.margin import doubtful, scatter
+from core.verdict.confirmation import Candidate, confirm, unconfirmed
+from core.verdict.margin import Scatter, counts, held, scatter, standing
 
 MOST_BLAMELESS = 2
 """Launches of one contender that may fail for a reason of the machine before it is given up."""
@@ -100,22 +100,22 @@ class Contest:
         update = {"status": "unconfirmed", "reason": self._too_few(), "winner": fallback}
         return rest.model_copy(update=update)
 
-    def _walk(self, standing: Sequence[Configuration]) -> list[Stage]:
+    def _walk(self, queue: Sequence[Configuration]) -> list[Stage]:
         """Return the looks one after another, up to the first whose launches are not all made.
 
         At each, what later launches show does not count yet: looking whenever it suits would find
         what is not there.
 
         Args:
-            standing: who may take part, the best first.
+            queue: who may take part, the best first.
         """
         stages: list[Stage] = []
         shown: dict[Configuration, int] = {}
-        arms = list(standing[: self.contenders])
+        arms = list(queue[: self.contenders])
         for look in self.rules.repeats:
             stage = self._stage(look, arms, shown)
             while not stages and stage.in_doubt:
-                more = self._brought_in(standing, arms)
+                more = self._brought_in(queue, arms)
                 if more is None:
                     break
                 arms.append(more)
@@ -138,15 +138,16 @@ class Contest:
         return Stage(look, lacking, None if lacking else self._proved(shown))
 
     def _brought_in(
-        self, standing: Sequence[Configuration], arms: Sequence[Configuration]
+        self, queue: Sequence[Configuration], arms: Sequence[Configuration]
     ) -> Configuration | None:
         """Return who else may keep the SLOs clearly: the best that did when it was searched."""
-        rest = [arm for arm in standing if arm not in arms]
+        rest = [arm for arm in queue if arm not in arms]
         if self.slo is None or len(arms) >= self.contenders + MOST_BROUGHT_IN:
             return None
         known = scatter([self._fresh(arm) for arm in self._with_defaults(arms)], self.slo)
         searched = {e.configuration: e for e in self.pool}
-        return next((a for a in rest if not doubtful([searched[a]], self.slo, known)), None)
+        clear = (a for a in rest if standing([searched[a]], self.slo, known).kind == "clear")
+        return next(clear, None)
 
     @property
     def entrants(self) -> list[Configuration]:
@@ -171,7 +172,17 @@ class Contest:
     def _out(self, configuration: Configuration) -> bool:
         made = [e for e in (*self.runs, *self.soaks) if e.configuration == configuration]
         told = [e for e in made if counts(e)]
-        return not all(held(e) for e in told) or len(made) - len(told) > MOST_BLAMELESS
+        if len(made) - len(told) > MOST_BLAMELESS:
+            return True
+        stands = standing(told, self.slo, self._scatter)
+        # What breaks an SLO under load for long has to keep it clearly all in all.
+        tired = not all(held(e) for e in told if e.origin == "soak")
+        return stands.kind == "broken" or (tired and stands.kind != "clear")
+
+    @cached_property
+    def _scatter(self) -> dict[str, Scatter]:
+        arms = {e.configuration for e in self.runs}
+        return scatter([self._fresh(arm) for arm in arms], self.slo) if self.slo else {}
 
     @cached_property
     def _standing(self) -> list[Configuration]:
@@ -216,7 +227,7 @@ class Contest:
             if arm in self.fallen:
                 soaked = [e for e in self.soaks if e.configuration == arm and counts(e)]
                 runs = [*self._fresh(arm), *soaked]
-            candidates.append(Candidate(entrant.number, arm, tuple(runs)))
+            candidates.append(Candidate(entrant.number, arm, tuple(runs), arm in self.fallen))
         defaults = None
         if self.defaults is not None:
             anew = self._fresh(DEFAULTS)[: shown.get(DEFAULTS)]

@@ -10,7 +10,7 @@ from core.run.steps import Attribute, Conclude, EndSearch, Measure, Reopen, Step
 from core.run.view import View
 from core.task import DEFAULTS, Configuration
 from core.verdict.comparison import detectable, drift, pooled_noise
-from core.verdict.confirmation import objective_of
+from core.verdict.margin import objective_of
 
 
 @dataclass(frozen=True)

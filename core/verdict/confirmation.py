@@ -1,9 +1,9 @@
 """From fresh launches to what may be claimed: which configuration wins, and by how much. Pure.
 
-A contender has to keep the hard SLOs on every fresh launch. A single one that broke them, or
-crashed, is one too many: whoever serves from it meets that launch some day. And it has to keep them
-by more than the noise: what is as likely above the bound as below it is handed back where there is
-nothing else, but as unconfirmed.
+A contender has to keep the hard SLOs by more than the noise (`margin`). What is as likely above a
+bound as below it is handed back where there is nothing else, but as unconfirmed. A single launch
+that broke an SLO by more than the noise, or crashed, is one too many: whoever serves from it meets
+that launch some day.
 """
 
 import math
@@ -16,18 +16,12 @@ from core.events import (
     ConfirmationStatus,
     Contender,
     Experiment,
-    Failure,
-    FailureKind,
     Gain,
-    Outcome,
 )
 from core.task import DEFAULTS, Configuration, Objective, Slo
 from core.verdict.comparison import LOOKS, Difference, differences, geometric_mean
 from core.verdict.judge import maximised
-from core.verdict.margin import doubtful, scatter
-
-_NO_FAULT = {FailureKind.ENVIRONMENT, FailureKind.CLIENT_BOUND}
-"""Failures that say nothing about the configuration."""
+from core.verdict.margin import Standing, held, objective_of, scatter, standing
 
 
 @dataclass(frozen=True)
@@ -38,24 +32,8 @@ class Candidate:
     """The experiment that the search made of it."""
     configuration: Configuration
     runs: tuple[Experiment, ...] = ()
-
-
-def counts(run: Experiment) -> bool:
-    """Return whether a fresh launch says something about its configuration."""
-    if run.outcome in {None, Outcome.CANCELLED, Outcome.INTERRUPTED}:
-        return False
-    return run.failure is None or not _blameless(run.failure)
-
-
-def held(run: Experiment) -> bool:
-    """Return whether a fresh launch was measured and kept every hard SLO."""
-    return run.outcome is Outcome.OK and objective_of(run) is not None
-
-
-def objective_of(run: Experiment) -> float | None:
-    """Return the objective where its logarithm can be compared, else None."""
-    value = run.verdict.value if run.verdict is not None and run.measured else None
-    return value if value is not None and value > 0 else None
+    fallen: bool = False
+    """Whether it is out, whatever its figures say all in all."""
 
 
 def confirm(
@@ -70,7 +48,7 @@ def confirm(
 ) -> Confirmation:
     """Return what the fresh launches prove.
 
-    Among contenders that kept the hard SLOs, those that keep them by more than the noise go first.
+    Among contenders that did not break the hard SLOs, those that clearly keep them go first.
 
     Args:
         candidates: those that were measured anew.
@@ -79,20 +57,27 @@ def confirm(
         threshold: the gain that is asked for, as a share.
         least: launches of each side without which nothing is confirmed.
         resolution: how closely the objective can be told at all, as a share.
-        slo: the task's; None: how near its bounds a contender is does not count.
+        slo: the task's; None: it has to be kept on every launch, by however little.
     """
-    control = None if defaults is None else _contender(defaults, None)
-    gains = _gains(candidates, defaults, objective, resolution)
     arms = [c.runs for c in (*candidates, *([defaults] if defaults else []))]
     known = scatter(arms, slo) if slo else {}
-    near = {c.experiment: doubtful(c.runs, slo, known) if slo else None for c in candidates}
+    stand = {c.experiment: standing(c.runs, None if c.fallen else slo, known) for c in candidates}
+    standing_up = [c for c in candidates if stand[c.experiment].kind != "broken"]
+    gains = _gains(standing_up, defaults, objective, resolution)
+    control = None
+    if defaults is not None:
+        control = _contender(defaults, None, standing(defaults.runs, slo, known))
     contenders = [
-        _contender(c, gains.get(c.experiment), near[c.experiment]) for c in candidates if c.runs
+        _contender(c, gains.get(c.experiment), stand[c.experiment]) for c in candidates if c.runs
     ]
-    scores = {c.experiment: _score(c) for c in candidates}
-    contenders.sort(
-        key=lambda c: (not c.feasible, bool(near[c.experiment]), scores[c.experiment], c.experiment)
-    )
+    order = {c.experiment: (not all(map(held, c.runs)), _score(c)) for c in candidates}
+
+    def rank(contender: Contender) -> tuple[float, ...]:
+        broke, score = order[contender.experiment]
+        in_doubt = bool(contender.reasons)
+        return not contender.feasible, in_doubt, in_doubt and broke, score, contender.experiment
+
+    contenders.sort(key=rank)
     winner = next((c for c in contenders if c.feasible), None)
     status, reason = _status(winner, control, threshold, least)
     return Confirmation(
@@ -130,7 +115,7 @@ def _gains(
 ) -> dict[int, Gain]:
     if defaults is None:
         return {}
-    figures = {c.experiment: _figures(c) for c in candidates if all(held(run) for run in c.runs)}
+    figures = {c.experiment: _figures(c) for c in candidates}
     compared = differences(
         figures, _figures(defaults), maximised=maximised(objective), resolution=resolution
     )
@@ -165,33 +150,25 @@ def _score(candidate: Candidate) -> float:
     return fmean(known) if known else math.inf
 
 
-def _contender(candidate: Candidate, gain: Gain | None, near: str | None = None) -> Contender:
+def _contender(candidate: Candidate, gain: Gain | None, standing: Standing) -> Contender:
     figures = _figures(candidate)
     return Contender(
         experiment=candidate.experiment,
         configuration=candidate.configuration,
         runs=tuple(run.number for run in candidate.runs),
         value=geometric_mean(figures) if figures else None,
-        feasible=bool(candidate.runs) and all(held(run) for run in candidate.runs),
-        reasons=tuple(dict.fromkeys(_fault(run) for run in candidate.runs if not held(run)))
-        or ((near,) if near else ()),
+        feasible=bool(candidate.runs) and standing.kind != "broken",
+        reasons=standing.reasons,
         gain=gain,
     )
-
-
-def _fault(run: Experiment) -> str:
-    if run.failure is not None:
-        return run.failure.message
-    reasons = run.verdict.reasons if run.verdict is not None else ()
-    return "; ".join(reasons) or "its objective could not be measured"
 
 
 def _status(
     winner: Contender | None, defaults: Contender | None, threshold: float, least: int
 ) -> tuple[ConfirmationStatus, str]:
     if winner is None:
-        return "infeasible", "no contender kept the hard SLOs on every fresh launch"
-    standing = defaults is not None and not defaults.reasons
+        return "infeasible", "no contender kept the hard SLOs on fresh launches"
+    standing = defaults is not None and (defaults.feasible or not defaults.runs)
     repeats = min(len(winner.runs), len(defaults.runs) if defaults and standing else least)
     if repeats < least:
         return "unconfirmed", f"{repeats} fresh launches a side; it takes {least}"
@@ -207,7 +184,3 @@ def _status(
     if winner.gain.low > threshold:
         return "better", sides
     return ("worse", sides) if winner.gain.high < threshold else ("indistinct", sides)
-
-
-def _blameless(failure: Failure) -> bool:
-    return failure.kind in _NO_FAULT or failure.transient

@@ -15,8 +15,8 @@ import scipy  # its parts are imported at first use
 
 from core.events import Experiment
 from core.task import Expectation, Frozen, Objective
-from core.verdict.confirmation import counts, held, objective_of
 from core.verdict.judge import maximised
+from core.verdict.margin import counts, held, objective_of
 
 Status: TypeAlias = Literal["holds", "regression", "inconclusive"]
 

@@ -7,7 +7,8 @@ import pytest
 from core.events import Experiment, Failure, FailureKind, Outcome
 from core.task import DEFAULTS, Configuration, Slo
 from core.verdict import judge
-from core.verdict.confirmation import Candidate, compare, confirm, counts, held, unconfirmed
+from core.verdict.confirmation import Candidate, compare, confirm, unconfirmed
+from core.verdict.margin import counts, held
 from tests.builders import experiment, sub_round, verdict
 
 
