@@ -14,7 +14,7 @@ from tui.chart.drawing import draw
 from tui.chart.run_points import ExperimentPoint
 from tui.chart.spec import course
 from tui.live import Live, news_lines
-from tui.spans import EMPTY, Line, Span, crop, line, wrap
+from tui.spans import EMPTY, Line, Span, crop, length, line, wrap
 
 _STYLES = {"✓": "ok", "✗": "bad", "!": "warn"}
 _CHART_FROM, _CHART_MOST = 9, 18
@@ -98,14 +98,15 @@ def _best(
     if best is None or best.verdict is None:
         yield line(Span("no feasible configuration yet", "muted"))
     else:
-        yield crop(
-            line(
-                Span(f"{BEST} experiment {best.number}", "best"),
-                Span(f"  {figures.objective(best.verdict.objective, best.verdict.value)}", "bold"),
-                *_gain(best, baseline, confirmation),
-            ),
-            width,
+        head = line(
+            Span(f"{BEST} experiment {best.number}", "best"),
+            Span(f"  {figures.objective(best.verdict.objective, best.verdict.value)}", "bold"),
         )
+        gain = line(*_gain(best, baseline, confirmation))
+        if length(head) + length(gain) <= width:
+            yield line(head, gain)
+        else:
+            yield from (crop(head, width), crop(gain, width))
         yield from _differences(best.configuration, width)
         yield from _slos(best, width)
     if baseline is not None and baseline.verdict is not None and baseline is not best:

@@ -115,8 +115,8 @@ class ExperimentView(View):
                  Span(f" of {answer.last}", "muted")),
             line(Span(f"{symbol} {outcome_in_words(experiment)}", _STYLES.get(symbol, "run"))),
             line(Span(f"{BEST} best" if answer.is_best else "", "best")),
-            line(value),
             line(Span("simulated" if answer.summary.simulated else "", "warn")),
+            line(value),
         ]  # fmt: skip
         return joined(parts, "  ")
 

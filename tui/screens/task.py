@@ -105,8 +105,10 @@ class TaskView(View):
             state(row),
             line(progress_bar(over, planned, 8), f" {over}/{planned}") if planned else EMPTY,
             line(Span(self._clocks(answer), "muted")),
-            line(Span(f"{summary.engine} · {one_line(summary.model)}", "muted")),
-            line(Span("simulated", "warn") if summary.simulated else Span("")),
+            line(
+                Span(summary.engine, "warn" if summary.simulated else "muted"),
+                Span(f" · {one_line(summary.model)}", "muted"),
+            ),
             line(Span("following" if self._table.following else "", "accent")),
         ]
         return joined(parts, "  ")
