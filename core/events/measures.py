@@ -18,6 +18,7 @@ class Distribution(Frozen):
     effective: float | None = None
     """Independent observations they are worth, where that is known; at most `count`."""
     mean: float
+    """Of latencies: over all requests sent, where one that failed counts with the time-out."""
     std: float
     """Sample standard deviation (n − 1); 0 for a single observation."""
     min: float

@@ -101,6 +101,12 @@ def kept(rows: Table, bounds: Mapping[str, float]) -> dict[str, Flags]:
     return {family: BY_REQUEST[family](rows) <= seconds for family, seconds in bounds.items()}
 
 
+def failed_as(rows: Table, timeout: float) -> Floats:
+    """Return the latency that each failed row counts as, in seconds: the request time-out, or the
+    time until it failed where that was more."""
+    return np.maximum(_seconds(rows["end"] - rows["due"]), timeout)
+
+
 def _per(nanoseconds: Integers, counts: Integers) -> Floats:
     return np.asarray(nanoseconds / 1e9 / np.maximum(counts, 1))
 

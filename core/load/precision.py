@@ -6,7 +6,7 @@ import scipy  # its parts are imported at first use
 
 from core.events import Distribution, Interval
 from core.load.histogram import Floats
-from core.load.latencies import BY_REQUEST, metric_parts
+from core.load.latencies import BY_REQUEST, failed_as, metric_parts
 from core.load.observations import Observations
 from core.load.plan import LevelPlan
 from core.load.records import Ending
@@ -52,10 +52,9 @@ def _described(
 ) -> Distribution | None:
     rows = seen.rows()
     rows = rows[(rows["due"] >= opened) & (rows["due"] < closed)]
-    good = rows[rows["ending"] == Ending.COMPLETED]
-    return describe(
-        BY_REQUEST[family](good), failed=len(rows) - len(good), worst=plan.request_timeout
-    )
+    completed = rows["ending"] == Ending.COMPLETED
+    failed = failed_as(rows[~completed], plan.request_timeout)
+    return describe(BY_REQUEST[family](rows[completed]), failed=failed)
 
 
 def throughput_interval(

@@ -85,42 +85,39 @@ def wilson(good: int, total: int) -> Interval:
     return max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))
 
 
-def describe(values: Floats, *, failed: int = 0, worst: float = 0.0) -> Distribution | None:
+def describe(values: Floats, *, failed: Floats | None = None) -> Distribution | None:
     """Return the distribution of `values`, given in time order; None when there is none.
 
     Args:
         values: one observation for each completed request.
-        failed: requests that never got that far. In every percentile they rank above all others, so
-            that a server cannot look better by failing; mean, std, min and max leave them out.
-        worst: what a percentile reads when it falls among the failed: the request time-out.
+        failed: what each request that never got that far counts as. In the mean and in every
+            percentile it counts as that, and as no less than the worst of the others, so that a
+            server cannot look better by failing; std, min and max leave it out.
     """
     count = len(values)
     if count == 0:
         return None
     effective = effective_count(values)
-    mean, std = float(values.mean()), float(values.std(ddof=1)) if count > 1 else 0.0
     ranked = np.sort(values)
-    if failed:
-        ranked = np.append(ranked, np.full(failed, max(worst, float(ranked[-1]))))
+    if failed is not None and len(failed):
+        ranked = np.append(ranked, np.sort(np.maximum(failed, ranked[-1])))
+    mean, worth = float(ranked.mean()), effective * len(ranked) / count
     percentiles: dict[Statistic, float] = {}
     intervals: dict[Statistic, Interval] = {}
     for name, share in SHARES.items():
         percentiles[name] = float(ranked[rank(share, len(ranked))])
-        ends = interval_ranks(share, len(ranked), effective * len(ranked) / count)
+        ends = interval_ranks(share, len(ranked), worth)
         if ends is not None:
             intervals[name] = float(ranked[ends[0]]), float(ranked[ends[1]])
-    if effective >= 2:
-        half = (
-            float(scipy.special.stdtrit(effective - 1, (1 + CONFIDENCE) / 2))
-            * std
-            / math.sqrt(effective)
-        )
+    if worth >= 2:
+        quantile = float(scipy.special.stdtrit(worth - 1, (1 + CONFIDENCE) / 2))
+        half = quantile * float(ranked.std(ddof=1)) / math.sqrt(worth)
         intervals["mean"] = mean - half, mean + half
     return Distribution(
         count=count,
         effective=effective,
         mean=mean,
-        std=std,
+        std=float(values.std(ddof=1)) if count > 1 else 0.0,
         min=float(values.min()),
         max=float(values.max()),
         percentiles=percentiles,

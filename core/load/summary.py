@@ -14,6 +14,7 @@ from core.load.health import examine
 from core.load.histogram import Flags, Floats, Integers
 from core.load.latencies import (
     e2e_latency,
+    failed_as,
     kept,
     loosest,
     output_tokens,
@@ -55,14 +56,14 @@ def summarise(
     rows = seen.rows()
     measured = rows[(rows["due"] >= window.opened) & (rows["due"] < window.closed)]
     good = measured[measured["ending"] == Ending.COMPLETED]
-    failed = len(measured) - len(good)
+    worst = failed_as(measured[measured["ending"] != Ending.COMPLETED], plan.request_timeout)
     seconds = (window.closed - window.opened) / 1e9
     completed = rows[rows["ending"] == Ending.COMPLETED]
     served = _share_inside(completed["due"], completed["end"], window)
     streamed = _share_inside(completed["first"], completed["last"], window)
 
     def latency(values: Floats) -> Distribution | None:
-        return describe(values, failed=failed, worst=plan.request_timeout)
+        return describe(values, failed=worst)
 
     output_throughput = float((streamed * output_tokens(completed)).sum()) / seconds
     chunks = max(1, int(good["chunks"].sum()))
@@ -135,8 +136,8 @@ def _notes(plan: LevelPlan, seen: Observations, measured: Table, good: Table) ->
     if failed:
         reasons = "; ".join(f"{kind}: {said}" for kind, said in seen.complaints.items())
         notes.append(
-            f"{failed} of {len(measured)} requests failed; in every percentile they rank last, with"
-            f" the time-out of {plan.request_timeout:g} s ({reasons})"
+            f"{failed} of {len(measured)} requests failed; in every mean and percentile of a"
+            f" latency they count with the time-out of {plan.request_timeout:g} s ({reasons})"
         )
     if (good["output_tokens"] < 0).any():
         notes.append("the server reports no usage: each chunk with content counts as one token")

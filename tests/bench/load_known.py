@@ -44,11 +44,12 @@ def truth(seed: int = 1, count: int = 1_000_000) -> dict[str, float]:
         ("tpot", stream / (TOKENS - 1)),
         ("e2e_latency", ttft + stream),
     ):
-        ranked = np.sort(np.where(failed, TIMEOUT, values))
+        counted = np.where(failed, TIMEOUT, values)
+        ranked = np.sort(counted)
         for statistic in STATISTICS:
             share = 0.5 if statistic == "mean" else float(statistic[1:]) / 100
             found[f"{family}_{statistic}"] = (
-                float(values[~failed].mean())
+                float(counted.mean())
                 if statistic == "mean"
                 else float(ranked[int(np.ceil(share * count)) - 1])
             )

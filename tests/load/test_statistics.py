@@ -37,10 +37,11 @@ def test_a_percentile_is_the_smallest_value_that_enough_values_do_not_exceed(
 
 @given(VALUES, st.integers(1, 50))
 def test_failures_rank_above_every_answer(values: list[float], failed: int) -> None:
-    found = describe(np.array(values), failed=failed, worst=5000.0)
+    found = describe(np.array(values), failed=np.full(failed, 5000.0))
     assert found is not None
     assert found.count == len(values)
     assert found.max == max(values)
+    assert found.mean == pytest.approx((sum(values) + 5000.0 * failed) / (len(values) + failed))
     for name, share in SHARES.items():
         among_failed = rank(share, len(values) + failed) >= len(values)
         assert (found.percentiles[name] == 5000.0) == among_failed
@@ -60,7 +61,7 @@ def test_figures_are_in_order(values: list[float]) -> None:
 
 def test_nothing_has_no_distribution() -> None:
     assert describe(np.array([])) is None
-    assert describe(np.array([]), failed=3, worst=1.0) is None
+    assert describe(np.array([]), failed=np.full(3, 1.0)) is None
 
 
 @pytest.mark.parametrize(("share", "fewest"), [(0.5, 6), (0.9, 36), (0.95, 72), (0.99, 368)])

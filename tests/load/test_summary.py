@@ -11,7 +11,8 @@ from core.load.latencies import loosest
 from core.load.observations import Observations
 from core.load.plan import LevelPlan
 from core.load.summary import summarise
-from core.task import Level, Scenario
+from core.task import Level, Scenario, Slo
+from core.verdict import judge
 from tests.load.fabricated import START, Call, Playback, closed_loop, observed, pairs
 
 
@@ -143,6 +144,27 @@ def test_a_failed_request_keeps_no_bound() -> None:
     assert result.requests.failed == {"http_503": 5}
     assert result.ttft is not None
     assert result.ttft.percentiles["p90"] == 600
+    assert result.ttft.mean == pytest.approx((5 * 0.1 + 5 * 600) / 10)
+    assert result.ttft.max == pytest.approx(0.1)
+    assert any("time-out of 600 s" in note for note in result.notes)
+
+
+def test_a_bound_on_a_mean_is_broken_by_what_failed() -> None:
+    calls = [Call(2.0 + 0.01 * n, ending=1 if n == 7 else 0) for n in range(100)]
+    slo = Slo.model_validate({"ttft": {"threshold": 0.2}, "tpot": {"threshold": 0.05}})
+    asked = plan(request_timeout=30.0)
+    for failing in (calls, [call for call in calls if not call.ending]):
+        result = summed_up(failing, 1.5, 3.5, asked)
+        verdict = judge([result], slo, "maximize_throughput", levels=1)
+        assert [one.held for one in verdict.slos] == [failing is not calls] * 2
+
+
+def test_a_request_that_failed_after_the_time_out_counts_with_the_time_it_took() -> None:
+    calls = [Call(2.0, ttft=40.0, ending=1), *(Call(2.1 + 0.1 * n) for n in range(3))]
+    result = summed_up(calls, 1.5, 3.5, plan(request_timeout=30.0))
+    assert result.ttft is not None
+    assert result.ttft.mean == pytest.approx((40.09 + 3 * 0.1) / 4)
+    assert result.ttft.percentiles["p99"] == pytest.approx(40.09)
 
 
 def test_a_bound_on_anything_else_is_refused() -> None:
