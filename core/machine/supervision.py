@@ -39,7 +39,8 @@ class ExitReport:
     cpu_seconds: float = 0.0
     """Processor time of it and of the children it waited for."""
     peak_bytes: int = 0
-    """Largest resident memory that it, or a child it waited for, ever had."""
+    """Most resident memory that the whole tree was seen with, every few seconds; at least the most
+    that the process itself, or a child it waited for, ever had."""
     oom_kills: int | None = None
     """Processes of this machine that the kernel killed for want of memory while it ran; None if it
     keeps no count."""

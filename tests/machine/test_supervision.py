@@ -56,6 +56,19 @@ async def test_a_polite_server_is_started_heard_and_stopped(
     assert all(identity.is_alive(decoy) for decoy in decoys)
 
 
+async def test_the_peak_of_memory_is_that_of_the_whole_tree(
+    tmp_path: Path, witness: Witness
+) -> None:
+    supervised = await start("--workers", "3", tmp_path=tmp_path)
+    await asyncio.to_thread(witness.wait_for, 4)
+    own = identity.describe(supervised.server)
+    assert own is not None
+    tree = identity.usage(supervised.server).resident_bytes
+    assert tree > 1.5 * own.resident_bytes
+    assert await supervised.stop()
+    assert (await ended(supervised.exit)).peak_bytes >= tree
+
+
 @pytest.mark.parametrize(
     ("flags", "processes"),
     [
