@@ -29,7 +29,7 @@ LONGEST_LOG = 16 << 20
 
 _COMMON = """\
 optimization: {strategy: random, seed: 3, confirmation: false}
-timeouts: {warmup: 300ms, request: 3s, stop: 200ms}
+timeouts: {start: 10s, warmup: 300ms, request: 3s, stop: 200ms}
 benchmark:
   traffic_scenarios: ["D(8,4)"]
   num_concurrency: [1, 2]
