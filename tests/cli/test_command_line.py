@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -205,7 +206,7 @@ def test_output_that_nobody_reads_or_that_finds_no_room_is_no_bug(autotuner: She
 
 def test_a_program_that_is_not_there_is_status_3(autotuner: Shell, tmp_path: Path) -> None:
     model = tmp_path / "m.gguf"
-    model.touch()
+    model.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, 0))  # a header that names no tensors
     text = LLAMA_TASK.format(model=model, flag="parallel")
     text += "engine: {executable: /nowhere/llama-server}\n"
     ran = autotuner("--run", autotuner.write(text))
