@@ -20,7 +20,7 @@ from tui.spans import Line, Span, fit, joined, length, line
 
 _STYLES = {"✓": "ok", "✗": "bad", "!": "warn"}
 _NAME, _LONGEST_NAME = 19, 28
-_CHANGE = 9
+_CHANGE = 8
 """Cells for what a figure is against the first column's."""
 _WITH_INTERVALS = 26
 """Cells a column needs to show intervals as well."""
@@ -247,11 +247,24 @@ def _cell(of: Quantity, figure: _Figure, task: Task, *, intervals: bool) -> Line
     target = task.slo.targets().get(of.name)
     kept = target is None or figure.value <= target.threshold
     mark = "" if target is None else "✓ " if kept else "✗ "
-    text = written(of, figure.value) if figure.value else "0"
-    parts = [line(Span(f"{mark}{text}", "" if target is None else "ok" if kept else "bad"))]
+    parts = [
+        line(
+            Span(
+                f"{mark}{_written(of, figure.value)}",
+                "" if target is None else "ok" if kept else "bad",
+            )
+        )
+    ]
     if intervals and figure.interval is not None:
         parts.insert(0, line(Span(f"[{_both(of, figure.interval)}]", "muted")))
     return joined(parts, " ")
+
+
+def _written(of: Quantity, value: float) -> str:
+    """Write a figure, without its unit where the row's title has it."""
+    if not value:
+        return "0"
+    return figures.number(value) if "/s" in of.title else written(of, value)
 
 
 def _both(of: Quantity, interval: Interval) -> str:
