@@ -187,7 +187,9 @@ def _store() -> Iterator[Finding]:
         told = f"{path}: is on a network file system, which is slow for it; AUTOTUNER_HOME moves it"
         yield Finding("store", "warn", told)
     else:
-        there = f"{tasks} tasks" if path.exists() else "made by the first run"
+        there = (
+            f"{tasks} task{'s' if tasks != 1 else ''}" if path.exists() else "made by the first run"
+        )
         yield Finding("store", "ok", f"{path}: {there}")
 
 

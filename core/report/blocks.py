@@ -82,7 +82,7 @@ def blocks(conclusion: Conclusion, found: Findings, *, experiments: bool = True)
         yield from _experiments(conclusion)
     if found.cautions:
         yield Heading("Before you trust the figures")
-        yield Bullets(tuple(wording.caution(caution) for caution in found.cautions))
+        yield Bullets(wording.cautions(found.cautions))
     yield Heading("Manifest")
     yield Grid(("", ""), wording.manifest(known))
 

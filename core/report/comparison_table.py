@@ -12,7 +12,7 @@ from core.verdict import objective_metric
 
 def comparison(runs: Sequence[tuple[Conclusion, Findings]]) -> Iterator[Block]:
     """Yield the blocks of a comparison; the first run is the one the others are held against."""
-    yield Heading(f"{len(runs)} tasks compared", 1)
+    yield Heading("1 task" if len(runs) == 1 else f"{len(runs)} tasks compared", 1)
     heads = ("", *(found.manifest.task for _, found in runs))
     columns = [dict(_facts(conclusion, found)) for conclusion, found in runs]
     names = dict.fromkeys(name for column in columns for name in column)

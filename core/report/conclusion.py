@@ -110,6 +110,8 @@ class Conclusion:
         if not self.experiments:
             return "No experiment was made."
         measured = [e for e in self.experiments if e.verdict and e.verdict.value is not None]
+        if not measured and all(e.failure is None for e in self.experiments):
+            return "Nothing was measured yet."
         if not measured:
             return "No configuration could be measured."
         nearest = min(measured, key=lambda e: (rank_key(e.verdict), e.number))

@@ -13,7 +13,7 @@ from core.events import Experiment, SloVerdict, Verdict
 from core.report import figures
 from core.report.characters import BEST, NOTHING, STYLES, outcome_symbol, slo_symbol
 from core.report.conclusion import Conclusion, outcome_in_words
-from core.task import Objective, spell
+from core.task import Objective, Task, spell
 from core.verdict import maximised, objective_metric
 
 _UNBOUNDED = 10_000
@@ -36,7 +36,7 @@ def experiment_table(
     unbounded = console.options.update(width=_UNBOUNDED)
     if Measurement.get(console, unbounded, wide).maximum <= console.width:
         return wide
-    return _table(_narrow(conclusion), experiments)
+    return _table(_narrow(conclusion, experiments), experiments)
 
 
 def _table(columns: Sequence[_Column], experiments: Sequence[Experiment]) -> Table:
@@ -66,17 +66,38 @@ def _wide(conclusion: Conclusion) -> list[_Column]:
     ]
 
 
-def _narrow(conclusion: Conclusion) -> list[_Column]:
-    task = conclusion.task.task
+def _narrow(conclusion: Conclusion, experiments: Sequence[Experiment]) -> list[_Column]:
+    return [
+        _number(conclusion),
+        _Column("parameters", _parameters(experiments)),
+        *_narrow_slos(conclusion.task.task),
+        _narrow_objective(conclusion.task.task, experiments),
+        _TIME,
+        _OUTCOME,
+    ]
+
+
+def _narrow_slos(task: Task) -> list[_Column]:
+    metrics = list(task.slo.targets())
+    if len(metrics) == 1:
+        title = figures.metric_title(metrics[0]).replace(" ", "\n")
+        return [_Column(title, _slo(metrics[0]), whole=True)]
+    return [_Column("SLOs", _every_slo, whole=True)] if metrics else []
+
+
+def _narrow_objective(task: Task, experiments: Sequence[Experiment]) -> _Column:
     objective = _objective(task.optimization.objective)
-    both = _Column(
-        objective.title.replace(" ", "\n") + "\nand score",
+    title = objective.title.replace(" ", "\n")
+    verdicts = [e.verdict for e in experiments if e.verdict]
+    if all(v.value is None or v.score is None or abs(v.score) == abs(v.value) for v in verdicts):
+        # Without a penalty, the score says the same again.
+        return _Column(title, objective.cell, right=True, whole=True)
+    return _Column(
+        f"{title}\nand score",
         lambda e: Text("\n").join([objective.cell(e), _SCORE.cell(e)]),
         right=True,
         whole=True,
     )
-    slos = [_Column("SLOs", _every_slo, whole=True)] if task.slo.targets() else []
-    return [_number(conclusion), _Column("parameters", _parameters), *slos, both, _TIME, _OUTCOME]
 
 
 def _number(conclusion: Conclusion) -> _Column:
@@ -99,11 +120,18 @@ def _value_of(flag: str) -> Callable[[Experiment], Text]:
     return cell
 
 
-def _parameters(experiment: Experiment) -> Text:
-    flags = experiment.configuration.items()
-    # A space, unlike an equals sign, is where a long name and its value can part.
-    lines = [f"{flag} {spell(value)}" for flag, value in flags]
-    return Text("\n".join(lines) or str(experiment.configuration))
+def _parameters(experiments: Sequence[Experiment]) -> Callable[[Experiment], Text]:
+    first = {e.configuration: e.number for e in reversed(experiments)}
+
+    def cell(experiment: Experiment) -> Text:
+        flags = experiment.configuration.items()
+        if flags and (same := first[experiment.configuration]) != experiment.number:
+            return Text(f"as {same}", "dim")
+        # A space, unlike an equals sign, is where a long name and its value can part.
+        lines = [f"{flag} {spell(value)}" for flag, value in flags]
+        return Text("\n".join(lines) or str(experiment.configuration))
+
+    return cell
 
 
 def _slo(metric: str) -> Callable[[Experiment], Text]:

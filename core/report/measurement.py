@@ -10,8 +10,9 @@ from rich.text import Text
 from core.events import Distribution, SloVerdict, SubRound
 from core.report import figures
 from core.report.characters import NOTHING, STYLES, WARNING, ascii_only, one_line, slo_symbol
+from core.report.standing import margin_of
+from core.report.wording import margin
 from core.task import Statistic
-from core.verdict import explain
 
 _SHOWN: tuple[Statistic, ...] = ("mean", "p50", "p90", "p95", "p99", "p99.9")
 _FAMILIES = {
@@ -52,7 +53,7 @@ def _parts(measured: SubRound, slos: tuple[SloVerdict, ...]) -> Iterator[Rendera
         yield Text(f"largest load that holds the SLOs: {held} {kind}{broke} ({sure})", "bold")
     for slo in slos:
         symbol = slo_symbol(slo)
-        yield Text.assemble((f"{symbol} ", STYLES[symbol]), explain(slo))
+        yield Text.assemble((f"{symbol} ", STYLES[symbol]), margin(margin_of(slo, None)))
     for note in measured.notes:
         yield Text.assemble((f"{WARNING} ", STYLES[WARNING]), one_line(note))
 
@@ -73,10 +74,10 @@ def _how(measured: SubRound) -> str:
 
 def _rates(measured: SubRound) -> str:
     ends = measured.output_throughput_interval
-    margin = f" ± {figures.number((ends[1] - ends[0]) / 2)}" if ends else ""
+    half = f" ± {figures.number((ends[1] - ends[0]) / 2)}" if ends else ""
     parts = [
         f"{figures.number(measured.request_throughput)} req/s",
-        f"{figures.number(measured.output_throughput)}{margin} output tok/s",
+        f"{figures.number(measured.output_throughput)}{half} output tok/s",
         f"{figures.number(measured.total_throughput)} total tok/s",
     ]
     if measured.goodput is not None:

@@ -98,7 +98,9 @@ def judged(experiment: Experiment) -> str:
 def confirmed(confirmation: Confirmation) -> str:
     """Return what fresh launches proved: `★ confirmed: experiment 8 gains +12.0 % (…)`."""
     chosen, why = confirmation.chosen, one_line(confirmation.reason)
-    subject = "nothing" if confirmation.winner is None else f"experiment {confirmation.winner}"
+    subject = f"experiment {confirmation.winner}"
+    if confirmation.winner is None:
+        return f"{confirmation.status}: {why}"
     if chosen is None or chosen.gain is None:
         return f"{confirmation.status}: {subject}: {why}"
     gain = chosen.gain

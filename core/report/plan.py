@@ -16,10 +16,11 @@ from core.search import Proposal, Space, choose
 from core.search.survey import Survey, searched, survey
 from core.task import Level, Optimization, Shares, Task, share_out
 
-_STARTS = {"simulated": 5.0, "llamacpp": 15.0, "vllm": 90.0, "sglang": 90.0}
+_STARTS = {"simulated": 25.0, "llamacpp": 15.0, "vllm": 90.0, "sglang": 90.0}
 _START = 60.0
 """Seconds that a start takes, where no earlier run tells."""
 _STOP = 5.0
+"""Seconds that a stop takes; the simulated engine has no GPU memory to give back."""
 _TOKEN = 0.025
 """Seconds for each token of an answer, where no earlier run tells."""
 _FIRST_TOKEN = 0.5
@@ -119,7 +120,7 @@ def _estimate(
         loaded = experience.level * len(levels)
         basis = str(experience)
     else:
-        start, stop = _STARTS.get(engine.name, _START), _STOP
+        start, stop = _start_and_stop(task, engine)
         loaded = sum(_level(task, level) for level in levels)
         basis = (
             f"no earlier run of {engine.name} to go by, so taken as {figures.duration(start)} for"
@@ -138,6 +139,14 @@ def _estimate(
         gpu_seconds=total * side_by_side * fmean(needed),
         basis=basis,
     )
+
+
+def _start_and_stop(task: Task, engine: Engine) -> tuple[float, float]:
+    start = _STARTS.get(engine.name, _START)
+    if engine.name != "simulated":
+        return start, _STOP
+    speed = task.engine.arguments.get("start-speed")
+    return start / speed if isinstance(speed, int | float) and speed > 0 else start, 0.5
 
 
 def _side_by_side(optimization: Optimization, needed: int, gpus: GpuFacts | None) -> int:

@@ -15,7 +15,9 @@ from core.report.characters import BROKEN, STYLES, WARNING, ascii_only, one_line
 from core.report.conclusion import Conclusion
 from core.report.experiment_table import experiment_table
 from core.report.launch import launch_command_folded
-from core.verdict import explain, rank_key
+from core.report.standing import margin_of
+from core.report.wording import margin
+from core.verdict import rank_key
 
 LONGEST_TABLE = 50
 """Experiments that are shown; of more, the best."""
@@ -43,6 +45,9 @@ def _parts(conclusion: Conclusion, console: Console) -> Iterator[RenderableType]
     yield from _troubles(conclusion)
     yield from _slos(conclusion)
     yield Text(f"\n{conclusion.headline}", style="bold")
+    ended = conclusion.state.ended
+    if ended is not None and ended.state != "finished":
+        yield Text(f"`autotuner --resume {conclusion.task.ref}` goes on where it stopped.")
     if conclusion.simulated:
         yield Text(
             "These figures are simulated: they come from a model of a machine, not from one."
@@ -82,19 +87,31 @@ def _troubles(conclusion: Conclusion) -> Iterator[RenderableType]:
     if not troubled:
         return
     yield Text("\nWhat went wrong", style="bold")
-    table = Table.grid(padding=(0, 1))
-    table.add_column(justify="right")
+    alike: dict[tuple[object, ...], list[Experiment]] = {}
     for experiment in troubled:
-        table.add_row(str(experiment.number), _trouble(experiment))
+        failure = experiment.failure
+        told = (failure.kind, failure.message, failure.advice) if failure else ()
+        alike.setdefault((experiment.warnings, told), []).append(experiment)
+    table = Table.grid(padding=(0, 1))
+    table.add_column(max_width=_NUMBERS_WIDTH)
+    for experiments in alike.values():
+        table.add_row(", ".join(str(e.number) for e in experiments), _trouble(experiments[0]))
     yield table
+
+
+_NUMBERS_WIDTH = 12
 
 
 def _trouble(experiment: Experiment) -> Text:
     lines = [f"{WARNING} {one_line(warning)}" for warning in experiment.warnings]
     if failure := experiment.failure:
         lines.append(f"{BROKEN} {one_line(failure.message)}")
-        lines += [f"log: {one_line(failure.evidence)}"] if failure.evidence else []
-        lines += [f"try: {one_line(failure.advice)}"] if failure.advice else []
+        if failure.evidence:
+            lines.append(f"log: {one_line(failure.evidence)}")
+        if failure.advice:
+            lines.append(f"try: {one_line(failure.advice)}")
+        if experiment.log:
+            lines.append(f"all of it: {one_line(experiment.log)}")
     return Text("\n".join(lines), overflow="fold")
 
 
@@ -103,11 +120,11 @@ def _slos(conclusion: Conclusion) -> Iterator[RenderableType]:
     if chosen is None or chosen.verdict is None or not chosen.verdict.slos:
         return
     yield Text(f"\nSLOs of experiment {chosen.number}, each at its worst load level", style="bold")
-    levels = {sub_round.index: str(sub_round.level) for sub_round in chosen.sub_rounds}
+    levels = {sub_round.index: sub_round.level for sub_round in chosen.sub_rounds}
     for slo in chosen.verdict.slos:
         symbol = slo_symbol(slo)
-        place = f" at {levels[slo.sub_round]}" if slo.sub_round in levels else ""
-        yield Text.assemble((f"{symbol} ", STYLES[symbol]), f"{explain(slo)}{place}")
+        level = None if slo.sub_round is None else levels.get(slo.sub_round)
+        yield Text.assemble((f"{symbol} ", STYLES[symbol]), margin(margin_of(slo, level)))
 
 
 def _launch(conclusion: Conclusion, width: int) -> Text:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from core.events import Experiment, Phase, SubRound
+from core.events import Experiment, Phase, SloVerdict, SubRound
 from core.task import Configuration, Frozen, Level, Task
 from core.verdict.comparison import geometric_mean
 
@@ -97,19 +97,24 @@ def _margins(runs: Sequence[Experiment]) -> tuple[Margin, ...]:
     for run in runs:
         levels = {sub_round.index: sub_round.level for sub_round in run.sub_rounds}
         for slo in run.verdict.slos if run.verdict else ():
-            margin = Margin(
-                metric=slo.metric,
-                threshold=slo.threshold,
-                actual=slo.actual,
-                left=None if slo.actual is None else 1.0 - slo.actual / slo.threshold,
-                hard=slo.hard,
-                broken=slo.broken,
-                level=None if slo.sub_round is None else levels.get(slo.sub_round),
-            )
+            margin = margin_of(slo, None if slo.sub_round is None else levels.get(slo.sub_round))
             known = worst.get(slo.metric)
             if known is None or _spare(margin) < _spare(known):
                 worst[slo.metric] = margin
     return tuple(worst.values())
+
+
+def margin_of(slo: SloVerdict, level: Level | None) -> Margin:
+    """Return what is left of an SLO that was worst at `level`."""
+    return Margin(
+        metric=slo.metric,
+        threshold=slo.threshold,
+        actual=slo.actual,
+        left=None if slo.actual is None else 1.0 - slo.actual / slo.threshold,
+        hard=slo.hard,
+        broken=slo.broken,
+        level=level,
+    )
 
 
 def _spare(margin: Margin) -> float:

@@ -4,7 +4,7 @@ Each function returns plain text of one line; flags and values stand between bac
 Markdown and HTML set as code and a terminal shows as they are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from core.events import FlagEffect, GpuDescription, HostDescription
@@ -302,10 +302,19 @@ def verification(found: Verification, objective: Objective, of: str) -> str:
     )
 
 
-def caution(found: Caution) -> str:
-    """Return something to know before trusting the figures."""
-    about = "" if found.experiment is None else f"experiment {found.experiment}: "
-    return f"{about}{found.text}"
+def cautions(found: Iterable[Caution]) -> tuple[str, ...]:
+    """Return what to know before trusting the figures; what several experiments share, once."""
+    about: dict[str, list[int]] = {}
+    for caution in found:
+        numbers = about.setdefault(caution.text, [])
+        numbers += [] if caution.experiment is None else [caution.experiment]
+    return tuple(f"{_experiments(numbers)}{text}" for text, numbers in about.items())
+
+
+def _experiments(numbers: Sequence[int]) -> str:
+    if not numbers:
+        return ""
+    return f"experiment{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}: "
 
 
 def manifest(found: Manifest) -> tuple[tuple[str, str], ...]:

@@ -78,11 +78,14 @@ def _notices(source: Source, task: Task) -> list[str]:
     notices = [source.at(path, told) for path, told in notices_on(source.document, unknown)]
     if "max_time_per_iteration" in task.benchmark.model_fields_set:
         told = f"read as {task.benchmark.max_time_per_iteration:g} s for each load level"
-        if task.level_time_limit < task.benchmark.max_time_per_iteration:
+        capped = task.level_time_limit < task.benchmark.max_time_per_iteration
+        if capped:
             told += (
                 f"; {task.level_time_limit:g} s is what optimization.timeout_per_iteration leaves"
             )
-        notices.append(source.at(("benchmark", "max_time_per_iteration"), told))
+        written = source.document["benchmark"]["max_time_per_iteration"]
+        if capped or not _has_unit(written):
+            notices.append(source.at(("benchmark", "max_time_per_iteration"), told))
     if task.optimization.objective in LOAD_OBJECTIVES:
         told = (
             f"has no effect with {task.optimization.objective}, which searches the load:"
@@ -99,6 +102,10 @@ def _notices(source: Source, task: Task) -> list[str]:
         if getattr(space, "values", True) == ()
     ]
     return notices
+
+
+def _has_unit(written: object) -> bool:
+    return isinstance(written, str) and written.strip()[-1:].isalpha()
 
 
 def _unknown_keys(section: BaseModel, path: FieldPath) -> list[tuple[FieldPath, list[str]]]:

@@ -10,6 +10,7 @@ from core.report import Conclusion, print_result
 from core.report.result import LONGEST_TABLE
 from tests.report.runs import (
     DEFAULTS,
+    OUT_OF_MEMORY,
     RADIX_ON,
     TEXT,
     chat_events,
@@ -107,3 +108,30 @@ def test_that_it_is_simulated_is_said_plainly() -> None:
     assert "These figures are simulated" in out
     real = printed(conclusion(list(run_events([], simulated=False))), 80)
     assert "These figures are simulated" not in real
+
+
+def test_what_is_launched_anew_or_fails_alike_is_told_once() -> None:
+    text = text_for("maximize_throughput")
+    long = {"page-size": 64, "a-flag-with-a-name-that-is-long": "and-a-long-value-of-its-own"}
+    events = run_events(
+        [
+            measured(0, DEFAULTS, text=text),
+            measured(1, long, text=text),
+            measured(2, long, text=text),
+            measured(3, {"page-size": 3}, text=text, failure=OUT_OF_MEMORY),
+            measured(4, {"page-size": 4}, text=text, failure=OUT_OF_MEMORY),
+        ],
+        text=text,
+    )
+    table, _, rest = printed(conclusion(list(events), text), 80).partition("What went wrong")
+    assert table.count("a-flag-with-a-name") == 1
+    assert "as 1" in table
+    assert rest.count("the KV cache does not fit") == 1
+    assert "3, 4" in rest
+
+
+def test_a_run_that_was_stopped_says_how_to_go_on() -> None:
+    events = chat_events()
+    assert "--resume" not in printed(conclusion(events), 80)
+    stopped = events[-1].model_copy(update={"state": "cancelled"})
+    assert "`autotuner --resume chat#2` goes on" in printed(conclusion([*events[:-1], stopped]), 80)

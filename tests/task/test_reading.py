@@ -131,6 +131,7 @@ def test_unknown_keys_are_kept_and_told() -> None:
 def test_how_minutes_were_read_is_told() -> None:
     reading = parse_task(SMALLEST + "benchmark: {max_time_per_iteration: 10}")
     assert any("read as 600 s" in notice for notice in reading.notices)
+    assert not parse_task(SMALLEST + "benchmark: {max_time_per_iteration: 10m}").notices
 
 
 def test_a_sampling_number_in_quotation_marks_is_a_number() -> None:

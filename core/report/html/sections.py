@@ -313,7 +313,7 @@ def cautions(found: Findings) -> str:
     """Return what to know before trusting the figures."""
     if not found.cautions:
         return ""
-    told = listing(wording.caution(caution) for caution in found.cautions)
+    told = listing(wording.cautions(found.cautions))
     return f"<h2>Before you trust the figures</h2>{told}"
 
 
