@@ -101,8 +101,7 @@ async def find_target(wanted: BenchPlan) -> Target:
 
 async def _models(target: Target) -> dict[str, str]:
     """Return the server's models, and who each is owned by; empty where it does not say."""
-    key = target.api_key()
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = target.headers()
     try:
         async with httpx.AsyncClient(verify=target.verify_tls, timeout=ASK_TIMEOUT) as client:
             reply = await client.get(f"{target.base_url}/v1/models", headers=headers)

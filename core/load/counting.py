@@ -18,13 +18,12 @@ class TokenCounter:
     """Asks for token counts. Use as an asynchronous context manager."""
 
     def __init__(self, target: Target, *, timeout: float) -> None:
-        key = target.api_key()
         self._target = target
         self._writer = RequestWriter(target)
         self._timeout = timeout
         self._client = httpx.AsyncClient(
             base_url=target.base_url,
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers=target.headers(),
             verify=target.verify_tls,
             timeout=timeout,
             trust_env=False,  # the requests that are timed know no proxy either

@@ -29,7 +29,10 @@ class Target(Frozen):
     extras: dict[str, Any] = Field(default_factory=dict)
     """Body fields that every request gets, such as `ignore_eos` or `temperature`."""
     api_key_variable: str | None = None
-    """Environment variable that holds the API key. The key itself never enters a plan."""
+    """Environment variable that holds the API key. It goes before `server_key`."""
+    server_key: str | None = Field(default=None, repr=False)
+    """The key that the server was launched with; used where no variable is named. A target is sent
+    to load workers, and neither stored nor shown."""
     verify_tls: bool = True
     """Whether an https server's certificate is checked."""
 
@@ -42,17 +45,26 @@ class Target(Frozen):
         return url.rstrip("/").removesuffix("/v1")
 
     def api_key(self) -> str | None:
-        """Return the API key out of the environment.
+        """Return the API key: out of the environment, or the server's own.
 
         Raises:
             UsageError: the variable is named, but not set.
         """
         if self.api_key_variable is None:
-            return None
+            return self.server_key
         key = os.environ.get(self.api_key_variable)
         if not key:
             raise UsageError(f"${self.api_key_variable} is not set; it should hold the API key")
         return key
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that let a request in.
+
+        Raises:
+            UsageError: the key's variable is named, but not set.
+        """
+        key = self.api_key()
+        return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 class LevelPlan(Frozen):

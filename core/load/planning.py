@@ -35,11 +35,13 @@ def load_target(
     shape: RequestShape,
     *,
     verify_tls: bool = True,
+    server_key: str | None = None,
 ) -> Target:
     """Return a server as a benchmark asks it.
 
     Args:
         shape: how the engine is asked for an answer of a fixed length.
+        server_key: the API key that it was launched with.
     """
     return Target(
         base_url=base_url,
@@ -48,6 +50,7 @@ def load_target(
         length_fields=shape.length_fields,
         extras={**shape.extras, **benchmark.additional_params},
         api_key_variable=benchmark.api_key_variable,
+        server_key=server_key,
         verify_tls=verify_tls,
     )
 

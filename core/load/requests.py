@@ -25,13 +25,12 @@ class RequestWriter:
         parts = urlsplit(target.base_url)
         self._chat = target.endpoint == "chat"
         self.route = f"/v1/{'chat/completions' if self._chat else 'completions'}"
-        key = target.api_key()
         head = [
             f"POST {parts.path}{self.route} HTTP/1.1",
             f"Host: {parts.netloc.rpartition('@')[2]}",
             "Content-Type: application/json",
             "Accept: text/event-stream",
-            *([f"Authorization: Bearer {key}"] if key else []),
+            *(f"{name}: {value}" for name, value in target.headers().items()),
         ]
         self._head = "\r\n".join(head).encode()
         self._target = target

@@ -7,7 +7,7 @@ costs a look, never the measurement.
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -24,19 +24,22 @@ _RESET_TRIES = 4
 """A cache is not emptied while requests run, and those of the level before may still end."""
 
 
-def client_for(url: str) -> httpx.AsyncClient:
+def client_for(url: str, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
     """Return a client for questions beside the load: no proxy, no kept connections."""
     return httpx.AsyncClient(
         base_url=url,
+        headers=headers,
         trust_env=False,
         timeout=_PATIENCE,
         limits=httpx.Limits(max_keepalive_connections=0),
     )
 
 
-async def reset_cache(url: str, paths: Sequence[str]) -> bool:
+async def reset_cache(
+    url: str, paths: Sequence[str], headers: Mapping[str, str] | None = None
+) -> bool:
     """Empty the prefix cache by the first of `paths` that the server has; return whether it did."""
-    async with client_for(url) as client:
+    async with client_for(url, headers) as client:
         for path in paths:
             for tried in range(_RESET_TRIES):
                 try:
@@ -54,10 +57,17 @@ async def reset_cache(url: str, paths: Sequence[str]) -> bool:
 class ServerWatch:
     """Samples the page on entering, in the background meanwhile, and on leaving."""
 
-    def __init__(self, url: str, path: str | None, names: MetricNames) -> None:
+    def __init__(
+        self,
+        url: str,
+        path: str | None,
+        names: MetricNames,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.seen: list[Snapshot] = []
         """Every look so far."""
         self._url, self._path, self._names = url, path, names
+        self._headers = headers
         self._watching: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -79,11 +89,11 @@ class ServerWatch:
             await self._look_once(self._path)
 
     async def _look_once(self, path: str) -> None:
-        async with client_for(self._url) as client:
+        async with client_for(self._url, self._headers) as client:
             await self._look(client, path)
 
     async def _watch(self, path: str) -> None:
-        async with client_for(self._url) as client:
+        async with client_for(self._url, self._headers) as client:
             while True:
                 await asyncio.sleep(_EVERY)
                 await self._look(client, path)

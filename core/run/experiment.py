@@ -6,6 +6,7 @@ can never turn a result into a failure.
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +16,11 @@ from typing import Any, TypeVar
 from core.deploy import NotReadyError, Server, StopReport, until_ready, why_ended
 from core.deploy.own_account import in_force
 from core.deploy.readiness import Patience
+from core.engines.access import demanded_key
 from core.engines.engine import Engine
 from core.engines.in_force import differences
 from core.engines.scanning import plain
-from core.errors import HostError, StoreError
+from core.errors import HostError, StoreError, UsageError
 from core.events import (
     Event,
     Experiment,
@@ -54,6 +56,7 @@ from core.load.server_metrics import with_server_metrics
 from core.load.server_watch import ServerWatch, reset_cache
 from core.machine import ports
 from core.machine.gpu_recorder import GpuRecorder
+from core.machine.masking import is_secret_name
 from core.run.allocation import Allocation
 from core.run.company import with_company
 from core.run.gpu_use import with_gpu_use
@@ -209,7 +212,7 @@ class ExperimentRun:
             return await self._why_ended()
         except StoreError:
             raise
-        except HostError as error:
+        except (HostError, UsageError) as error:
             return Failure(kind=FailureKind.ENVIRONMENT, message=str(error))
         return None
 
@@ -253,22 +256,32 @@ class ExperimentRun:
             )
         )
         total = task.timeouts.start
+        command = bench.engine.command(task, self._order.configuration, port=berth.port.number)
+        target = load_target(
+            task.benchmark,
+            server.url,
+            task.benchmark.model_name or "",
+            bench.engine.requests,
+            server_key=demanded_key(command, os.environ),
+        )
         model = await until_ready(
             server,
             patience=Patience(silence=min(total * _SILENCE_SHARE, _LONGEST_SILENCE), total=total),
             health_path=bench.engine.health_path,
             model=task.benchmark.model_name,
             signs=bench.engine.signs,
+            headers=target.headers(),
             say=lambda stage: self._enter(Phase.STARTING, stage),
         )
-        await self._compare_with_asked(server.url)
-        return load_target(task.benchmark, server.url, model, bench.engine.requests)
+        await self._compare_with_asked(target)
+        return target.model_copy(update={"model": model})
 
-    async def _compare_with_asked(self, url: str) -> None:
+    async def _compare_with_asked(self, target: Target) -> None:
         """Say where the server runs otherwise than it was asked to."""
         engine, journal = self._bench.engine, self._bench.journal
-        account = await in_force(url, engine)
-        asked = engine.flags(self._bench.task, self._order.configuration)
+        account = await in_force(target.base_url, engine, target.headers())
+        flags = engine.flags(self._bench.task, self._order.configuration)
+        asked = {name: value for name, value in flags.items() if not is_secret_name(name)}
         for difference in differences(asked, account, engine.catalogue):
             self._warn(difference)
         began = journal.state.began
@@ -301,8 +314,9 @@ class ExperimentRun:
         assert server is not None
         watched = () if bench.engine.simulated else self._gpus
         recorder = GpuRecorder(bench.allocation.gpus, watched, server.pids)
-        await reset_cache(server.url, bench.engine.cache_reset_paths)
-        watch = ServerWatch(server.url, bench.engine.metrics_path, bench.engine.metrics)
+        headers = target.headers()
+        await reset_cache(server.url, bench.engine.cache_reset_paths, headers)
+        watch = ServerWatch(server.url, bench.engine.metrics_path, bench.engine.metrics, headers)
         async with recorder, watch:
             measured = await self._followed(index, self._load(target, index, level))
         measured = with_server_metrics(measured, watch.seen, bench.engine.metrics)

@@ -23,6 +23,7 @@ parser.add_argument("--after", type=int, default=20, help="requests before it fa
 parser.add_argument("--stop-seconds", type=float, default=0.0)
 parser.add_argument("--note", default="")
 parser.add_argument("--first-token", type=float, default=0.02, help="seconds to the first token")
+parser.add_argument("--api-key", help="demanded of every request but for /health")
 options = parser.parse_args()
 
 served = 0
@@ -32,7 +33,20 @@ lock = threading.Lock()
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def admits(self) -> bool:
+        """Refuse whoever has not the key; note what was asked of whom has."""
+        key = options.api_key or os.environ.get("VLLM_API_KEY")
+        if key and self.headers["Authorization"] != f"Bearer {key}":
+            print(f"refused {self.path}", flush=True)
+            self.answer(401, {"error": {"message": "Unauthorized"}})
+            return False
+        if key:
+            print(f"admitted {self.path}", flush=True)
+        return True
+
     def do_GET(self) -> None:
+        if self.path != "/health" and not self.admits():
+            return
         if self.path == "/health" and options.fail == "never_ready":
             self.answer(503, {})
         elif self.path == "/v1/models":
@@ -43,7 +57,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         global served
         length = int(self.headers["Content-Length"])
-        asked = json.loads(self.rfile.read(length))
+        text = self.rfile.read(length)
+        if not self.admits():
+            return
+        asked = json.loads(text or b"{}")
         if self.path != "/v1/completions":
             self.answer(404, {"error": {"message": "no such page"}})
             return

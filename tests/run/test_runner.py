@@ -1,9 +1,11 @@
 """Whole runs, with real server processes."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from core.engines.custom import Custom
 from core.events import (
     Event,
     ExperimentJudged,
@@ -199,3 +201,33 @@ async def test_an_slo_that_breaks_makes_the_run_find_nothing(session: Session) -
     assert experiment.outcome is Outcome.INFEASIBLE
     assert experiment.verdict is not None
     assert experiment.verdict.value is not None
+
+
+KEY = "k3y-of-this-server"
+
+
+@pytest.mark.parametrize("way", ["argument", "parameter", "environment", "inherited"])
+async def test_a_server_is_asked_with_the_key_it_was_launched_with(
+    session: Session, home: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(Custom, "cache_reset_paths", ("/reset_prefix_cache",))
+    engine: dict = {"arguments": {"api-key": KEY}} if way == "argument" else {}
+    if way == "environment":
+        engine = {"environment": {"VLLM_API_KEY": KEY}}
+    if way == "inherited":
+        monkeypatch.setenv("VLLM_API_KEY", KEY)
+    parameters: dict = {"api-key": [KEY]} if way == "parameter" else {"batch": [4]}
+    task = stub_task(parameters, engine=engine, optimization={"baseline": False})
+    _, conclusion = await session.run(task)
+    (experiment,) = conclusion.experiments
+    assert experiment.outcome is Outcome.OK, experiment.failure
+    assert not any(one.requests.failed for one in experiment.sub_rounds)
+    (launched,) = [event for event in session.events if isinstance(event, ServerLaunched)]
+    log = Path(launched.log).read_text()
+    assert "refused" not in log
+    for path in ("/v1/models", "/v1/completions", "/metrics", "/reset_prefix_cache"):
+        assert f"admitted {path}" in log
+    # The values of a tuned flag are the task's own; what was launched with them is masked.
+    assert KEY not in " ".join(launched.argv)
+    for file in home.rglob("*") if way != "parameter" else ():
+        assert not file.is_file() or KEY.encode() not in file.read_bytes(), file

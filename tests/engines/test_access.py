@@ -1,0 +1,25 @@
+"""The key that a launch sets is found, however it is spelled."""
+
+import pytest
+
+from core.engines.access import demanded_key
+from core.engines.engine import Command
+
+
+@pytest.mark.parametrize(
+    ("argv", "own", "inherited", "key"),
+    [
+        ("serve m --api-key abc --port 1", {}, {}, "abc"),
+        ("serve m --api-key=abc=", {}, {}, "abc="),
+        ("serve m --api_key abc def", {}, {}, "abc"),
+        ("serve m --api-key old --api-key abc", {"VLLM_API_KEY": "x"}, {}, "abc"),
+        ("serve m", {"VLLM_API_KEY": "abc"}, {"VLLM_API_KEY": "x"}, "abc"),
+        ("serve m", {}, {"LLAMA_API_KEY": "abc"}, "abc"),
+        ("serve m --api-key", {}, {}, None),
+        ("serve m --api-key-file abc", {"VLLM_API_KEY": ""}, {"OPENAI_API_KEY": "x"}, None),
+    ],
+)
+def test_the_key_of_a_launch(
+    argv: str, own: dict[str, str], inherited: dict[str, str], key: str | None
+) -> None:
+    assert demanded_key(Command(argv=tuple(argv.split()), environment=own), inherited) == key
