@@ -1,4 +1,4 @@
-"""How far reported latencies are from the truth: `python -m tests.bench.load_accuracy [REPEATS]`.
+"""How far latencies are off: `python -m tests.bench.load_accuracy [REPEATS [STREAMS]]`.
 
 Against a stub that writes down when it sent what, closed loop, TTFT 50 ms, ITL 10 ms, 100 tokens.
 Errors are by request: what was reported for it, less what the stub did for it.
@@ -41,7 +41,8 @@ def once(streams: int) -> dict[str, float]:
 
 def main() -> None:
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    for streams in (1, 32, 128, 384):
+    chosen = (int(sys.argv[2]),) if len(sys.argv) > 2 else (1, 32, 128, 384)
+    for streams in chosen:
         runs = [once(streams) for _ in range(repeats)]
         print(f"{streams} streams, median (worst) of {repeats}")
         for name in runs[0]:

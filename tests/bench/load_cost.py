@@ -1,4 +1,4 @@
-"""CPU per streamed token, held against other clients: `python -m tests.bench.load_cost [REPEATS]`.
+"""CPU per streamed token, by client: `python -m tests.bench.load_cost [REPEATS [STREAMS]]`.
 
 The others run in an environment that is made for this (aiohttp and httpx from the package index),
 or in that of $LOAD_BENCH_PYTHON. Each round measures every client once, against a stub of its own;
@@ -56,6 +56,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="load-bench-") as folder:
         python = environment(Path(folder))
         for streams, itl in ((64, 0.01), (256, 0.02), (1024, 0.04)):
+            if len(sys.argv) > 2 and streams != int(sys.argv[2]):
+                continue
             rounds = []
             for _ in range(repeats):
                 found = {"load worker": ours(streams, itl)}

@@ -1,4 +1,4 @@
-"""Known answers: `python -m tests.bench.load_known [RUNS [AT_ONCE]]`, 200 seeded runs by default.
+"""Known answers: `python -m tests.bench.load_known [RUNS [AT_ONCE [FIRST]]]`, by default 200 runs.
 
 A stub draws bimodal TTFTs with jitter, stalls between tokens, 503s and 200s without a token, by a
 seeded script. What each percentile truly is can be computed from the script alone, and the stub's
@@ -79,8 +79,8 @@ async def one(worker: LoadWorker, seed: int) -> tuple[SubRound, float]:
     return result, float(streamed["late"].sum() / streamed["tokens"].sum()) / 1e9
 
 
-async def every(runs: int, at_once: int) -> list[tuple[SubRound, float]]:
-    seeds = iter(range(runs))
+async def every(runs: int, at_once: int, first: int = 0) -> list[tuple[SubRound, float]]:
+    seeds = iter(range(first, first + runs))
 
     async def some() -> list[tuple[SubRound, float]]:
         async with LoadWorker() as worker:
@@ -109,7 +109,8 @@ def coverage(results: list[tuple[SubRound, float]]) -> dict[str, tuple[int, int]
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     at_once = int(sys.argv[2]) if len(sys.argv) > 2 else 8
-    results = asyncio.run(every(runs, at_once))
+    first = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+    results = asyncio.run(every(runs, at_once, first))
     found = coverage(results)
     print(f"known answers: {runs} runs, truth within the printed interval (target ≥ 95 %)")
     for name, (held, stated) in found.items():

@@ -1,4 +1,4 @@
-"""How much load is borne, and what it costs: `python -m tests.bench.load_scale`.
+"""How much load is borne, and what it costs: `python -m tests.bench.load_scale [PART]`.
 
 Streams     4,096 at once, a token each 0.4 s: are all of them held without an error?
 Memory      of worker and runner together, for each finished request: from the growth between a
@@ -9,6 +9,7 @@ Workers     tokens for each CPU second of two workers, as a share of one worker'
 """
 
 import asyncio
+import sys
 
 import psutil
 
@@ -68,9 +69,12 @@ def workers(streams: int = 512) -> float:
 
 
 def main() -> None:
-    print("4,096 streams:", streams())
-    print(f"two workers: {workers():.2f} of twice one (target ≥ 0.85)")
-    for tokens, itl in ((2, 0.002), (20, 0.0005)):
+    asked = sys.argv[1:] or ["streams", "workers", "memory"]
+    if "streams" in asked:
+        print("4,096 streams:", streams())
+    if "workers" in asked:
+        print(f"two workers: {workers():.2f} of twice one (target ≥ 0.85)")
+    for tokens, itl in () if "memory" not in asked else ((2, 0.002), (20, 0.0005)):
         size = memory(tokens, itl)
         print(
             f"memory: {size:,.0f} bytes a request of {tokens} tokens (target ≤ 1,536)", flush=True

@@ -1,4 +1,5 @@
-"""Does the client know when it proves nothing? `python -m tests.bench.load_selfcheck [RUNS]`.
+"""Does the client know when it proves nothing? `python -m tests.bench.load_selfcheck
+[RUNS [PART [FIRST]]]`: starved, unstamped or calm.
 
 Runs of a stub of known truth while the load worker is starved: stopped and continued again and
 again, for a share of the time that is drawn anew for each run, with and without the kernel's
@@ -80,10 +81,10 @@ async def once(streams: int, seed: int, *, starved: bool) -> tuple[float, float,
     return abs(ttft / true_ttft - 1), abs(tpot / true_tpot - 1), result.client.bound
 
 
-def several(runs: int, *, starved: bool) -> list[tuple[float, float, bool]]:
+def several(numbers: range, *, starved: bool) -> list[tuple[float, float, bool]]:
     streams = (8, 32, 64, 128) if starved else (1, 4, 8, 16, 32)
     found = []
-    for number in range(runs):
+    for number in numbers:
         one = asyncio.run(once(streams[number % len(streams)], number, starved=starved))
         if one is not None:
             found.append(one)
@@ -102,16 +103,21 @@ def report(title: str, starved: list[tuple[float, float, bool]]) -> None:
 
 
 def main() -> None:
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    with TemporaryDirectory() as folder:
-        report("kernel's stamps", several(runs, starved=True))
-        Path(folder, "sitecustomize.py").write_text(UNSTAMPED)
-        os.environ["PYTHONPATH"] = folder
-        report("loop's stamps", several(runs, starved=True))
-        del os.environ["PYTHONPATH"]
-    calm = several(runs, starved=False)
-    false = sum(run[2] for run in calm if max(run[:2]) <= WRONG)
-    print(f"up to 32 streams, not starved: {len(calm)} runs, {false} marked without reason")
+    parts = sys.argv[2:3] or ["starved", "unstamped", "calm"]
+    first = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+    numbers = range(first, first + (int(sys.argv[1]) if len(sys.argv) > 1 else 20))
+    if "starved" in parts:
+        report("kernel's stamps", several(numbers, starved=True))
+    if "unstamped" in parts:
+        with TemporaryDirectory() as folder:
+            Path(folder, "sitecustomize.py").write_text(UNSTAMPED)
+            os.environ["PYTHONPATH"] = folder
+            report("loop's stamps", several(numbers, starved=True))
+            del os.environ["PYTHONPATH"]
+    if "calm" in parts:
+        calm = several(numbers, starved=False)
+        false = sum(run[2] for run in calm if max(run[:2]) <= WRONG)
+        print(f"up to 32 streams, not starved: {len(calm)} runs, {false} marked without reason")
 
 
 if __name__ == "__main__":
