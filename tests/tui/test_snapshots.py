@@ -9,13 +9,38 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from core.verdict.effects import Effect
 from tests.tui import runs
 from tests.tui.conftest import MakeApp
 from tests.tui.driving import Watched, press, settled
+from tui.chart.run_effects import EffectsKnown
 
 SnapCompare = Callable[..., bool]
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
+
+
+PROVED = Effect(
+    flag="schedule-policy",
+    value="lpm",
+    other="fcfs",
+    metric="total_throughput_per_gpu",
+    change=-0.13,
+    low=-0.15,
+    high=-0.11,
+    basis="fresh",
+    pairs=3,
+)
+
+
+@pytest.fixture(autouse=True)
+def no_fitted_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a model is fitted to differs in the last digit from machine to machine."""
+
+    async def known(*_: object) -> EffectsKnown:
+        return EffectsKnown((PROVED,))
+
+    monkeypatch.setattr("tui.chart.run_effects._work_out", known)
 
 
 async def _tasks(_: Pilot[Any]) -> None:
