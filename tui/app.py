@@ -5,6 +5,7 @@ cut off at any moment, and any number of apps may look at the same run.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -457,6 +458,9 @@ def run_app() -> int:
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the app needs a terminal; `autotuner --run TASK` does without one")
+    # By default everything that ten thousand experiments have made is looked through for garbage
+    # every few seconds, which holds up a key for a tenth of a second.
+    gc.set_threshold(10_000, 20, 50)
     app = Autotuner(capabilities(os.environ, sys.stdout.encoding))
     app.run(mouse=False)
     if app.bug is not None:
