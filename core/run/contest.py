@@ -4,8 +4,8 @@ The defaults and every contender take turns, A-B-A-B, until each has three launc
 leader's gain is not proved by then, the leader and the defaults go on to five, then to seven. A
 contender that breaks a hard SLO by more than the noise, or crashes, is out at once, and the
 next best of the search takes its place. Where none keeps the SLOs by more than the noise, others
-are brought in; only then is the best of those in doubt launched more often. The leader is then
-loaded for long before it is handed back.
+are brought in; only then is the best of those in doubt launched more often, as is one that would
+be much better than the winner. The leader is then loaded for long before it is handed back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +15,7 @@ from functools import cached_property
 from core.events import Confirmation, Experiment, Origin
 from core.task import DEFAULTS, Configuration, ConfirmationRules, Objective, Slo
 from core.verdict.confirmation import Candidate, confirm, unconfirmed
+from core.verdict.judge import maximised
 from core.verdict.margin import Scatter, counts, held, scatter, standing
 
 MOST_BLAMELESS = 2
@@ -23,6 +24,10 @@ MOST_BLAMELESS = 2
 
 MOST_BROUGHT_IN = 3
 """Contenders that are brought in where all are within the noise of an SLO's bound."""
+
+
+WORTH_ANOTHER_LOOK = 0.02
+"""By how much one in doubt has to be better than the winner to be launched again, as a share."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +129,26 @@ class Contest:
             found = stage.found
             if found is None or found.winner is None:
                 break
-            if found.status != "indistinct" and not stage.in_doubt:
+            open_question = found.status == "indistinct" or stage.in_doubt
+            arms = [self._arm(found.winner)] if open_question else []
+            if (rival := self._in_question(found)) is not None:
+                arms.append(rival)
+            if not arms:
                 break
-            arms = [self._arm(found.winner)]
         return stages
+
+    def _in_question(self, found: Confirmation) -> Configuration | None:
+        """Return the first in doubt that would be so much better than the winner."""
+        chosen = found.chosen
+        if chosen is None or chosen.value is None or chosen.reasons:
+            return None
+        for rival in found.contenders:
+            if rival.feasible and rival.reasons and rival.value is not None:
+                ratio = rival.value / chosen.value
+                better = ratio - 1 if maximised(self.objective) else 1 - ratio
+                if better > WORTH_ANOTHER_LOOK:
+                    return rival.configuration
+        return None
 
     def _stage(
         self, look: int, arms: Sequence[Configuration], shown: dict[Configuration, int]

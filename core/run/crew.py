@@ -10,7 +10,8 @@ from typing import Self
 
 from core.events import Experiment
 from core.load import LoadWorker
-from core.run.experiment import ExperimentRun, Order, Workbench
+from core.run.experiment import ExperimentRun
+from core.run.orders import Order, Workbench
 from core.run.packing import Waiting, first_to_begin
 from core.run.steps import Measure
 

@@ -8,16 +8,13 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, TypeVar
 
 from core.deploy import NotReadyError, Server, StopReport, until_ready, why_ended
 from core.deploy.own_account import in_force
 from core.deploy.readiness import Patience
 from core.engines.access import demanded_key
-from core.engines.engine import Engine
 from core.engines.in_force import differences
 from core.engines.scanning import plain
 from core.errors import HostError, StoreError, UsageError
@@ -32,7 +29,6 @@ from core.events import (
     LevelProgress,
     LoadFound,
     Notice,
-    Origin,
     Outcome,
     Phase,
     PhaseBegan,
@@ -41,7 +37,6 @@ from core.events import (
     SubRound,
 )
 from core.load import (
-    LoadWorker,
     MeasurementError,
     PlanTerms,
     Progress,
@@ -57,15 +52,13 @@ from core.load.server_watch import ServerWatch, reset_cache
 from core.machine import ports
 from core.machine.gpu_recorder import GpuRecorder
 from core.machine.masking import is_secret_name
-from core.run.allocation import Allocation
 from core.run.company import with_company
 from core.run.gpu_use import with_gpu_use
-from core.run.hosting import Berth, Hosting
-from core.run.journal import Journal
-from core.store import Store
-from core.task import Configuration, Level, Task
+from core.run.hosting import Berth
+from core.run.levels import ascending, at_load, spoiled_by
+from core.run.orders import Order, Workbench
+from core.task import Level
 from core.verdict import judge, objective_metric
-from core.verdict.pruning import Pruning
 
 T = TypeVar("T")
 
@@ -78,46 +71,6 @@ _TIMEOUT_KINDS = {
     Phase.WARMING: FailureKind.WARMUP_TIMEOUT,
     Phase.MEASURING: FailureKind.MEASURE_TIMEOUT,
 }
-
-
-@dataclass(frozen=True)
-class Workbench:
-    """What all experiments of one run share."""
-
-    task: Task
-    task_id: int
-    engine: Engine
-    store: Store
-    journal: Journal
-    worker: LoadWorker
-    hosting: Hosting
-    allocation: Allocation
-    log_of: Callable[[int], Path]
-    """Returns the path of the server's log of an experiment."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """An experiment to conduct."""
-
-    number: int
-    configuration: Configuration
-    origin: Origin
-    reason: str = ""
-    promise: float | None = None
-    """The improvement that the search expects."""
-    levels: tuple[int, ...] | None = None
-    """Indices of the levels to measure; None: all of them."""
-    stretch: float = 1.0
-    """How many times as long as usual each level is measured."""
-    pruning: Pruning | None = None
-    """What it is held against after each level; None: it is measured in full."""
-    incumbents: Mapping[int, float] = field(default_factory=dict)
-    """Largest load by GPU that the best so far holds, by level: it has to hold that to go on."""
-    loads: Mapping[int, float] = field(default_factory=dict)
-    """Load at which a level is measured whose largest load is known already."""
-    kept: Mapping[int, SubRound] = field(default_factory=dict)
-    """Levels that need not be measured, by index: what an interrupted try left."""
 
 
 class ServerEndedError(Exception):
@@ -293,10 +246,10 @@ class ExperimentRun:
         """Measure a level; once more, if a stranger or the client itself spoiled it."""
         self._enter(Phase.WARMING, self._place(index))
         measured = await self._unless_server_ends(self._measured(target, index, level))
-        if spoiled := _spoiled(measured):
+        if spoiled := spoiled_by(measured):
             self._warn(f"level {index + 1} was measured again: {spoiled.message}")
             measured = await self._unless_server_ends(self._measured(target, index, level))
-            spoiled = _spoiled(measured)
+            spoiled = spoiled_by(measured)
             if spoiled and spoiled.kind is FailureKind.CLIENT_BOUND:
                 raise MeasurementError(spoiled)
         self._say_measured(measured)
@@ -465,42 +418,3 @@ def _tried(probe: Probe) -> str:
     """Return what came of one load: `a load of 32 holds the SLOs`."""
     what = "holds" if probe.holds else "does not hold"
     return f"a load of {probe.load:.4g} {what} the SLOs"
-
-
-def at_load(level: Level, load: float) -> Level:
-    """Return the level with a load of this size instead of the largest."""
-    if level.largest == "concurrency":
-        return Level(scenario=level.scenario, concurrency=max(1, round(load)))
-    return Level(scenario=level.scenario, request_rate=load)
-
-
-def ascending(levels: Sequence[tuple[int, Level]]) -> list[tuple[int, Level]]:
-    """Return the levels, each with its index, in the order they are measured.
-
-    Scenario after scenario, the lightest load first: what breaks at one load breaks at the next.
-    """
-    scenarios = list(dict.fromkeys(level.scenario for _, level in levels))
-    return sorted(
-        levels,
-        key=lambda item: (
-            scenarios.index(item[1].scenario),
-            item[1].concurrency or 0,
-            item[1].request_rate or 0.0,
-        ),
-    )
-
-
-def _spoiled(measured: SubRound) -> Failure | None:
-    """Return why the figures prove nothing, or None where they stand."""
-    if measured.client is not None and measured.client.bound:
-        return Failure(
-            kind=FailureKind.CLIENT_BOUND,
-            message="the load worker, not the server, set the figures",
-            advice="leave the load worker more CPU, or ask for fewer streams",
-        )
-    if measured.contaminated_by:
-        strangers = "; ".join(measured.contaminated_by)
-        return Failure(
-            kind=FailureKind.ENVIRONMENT, message=f"others computed on its GPUs: {strangers}"
-        )
-    return None

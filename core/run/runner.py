@@ -34,11 +34,11 @@ from core.run.agenda import Agenda
 from core.run.allocation import Allocation, gpus_of
 from core.run.crew import Crew
 from core.run.description import describe
-from core.run.experiment import Order, Workbench
 from core.run.facts import facts_of
 from core.run.hosting import hosting_of
 from core.run.importance import ranking_by_model
 from core.run.journal import Journal, Listener
+from core.run.orders import Order, Workbench
 from core.run.outlook import noise_and_drift, outlook, power_in_words, what_next
 from core.run.packing import width
 from core.run.steps import Attribute, Conclude, EndSearch, Measure, Reopen, Step, Stop, Wait
