@@ -10,8 +10,6 @@ from tests.tui.driving import Watched, lines, press, settled, text, type_in, unt
 from tui.screens.chart import ChartView
 from tui.subject import Subject
 
-KINDS = ("png", "svg", "html", "csv")
-
 
 async def _chart(app: Watched, pilot: object) -> ChartView:
     await settled(pilot)  # type: ignore[arg-type]
@@ -104,26 +102,28 @@ async def test_colours_follow_a_parameter(app: Watched) -> None:
         assert "■ tp-size 2" in text(pilot), "each value has a shape of its own"
 
 
-@pytest.mark.parametrize("form", KINDS)
-async def test_a_chart_is_saved(app: Watched, tmp_path: Path, form: str) -> None:
-    target = tmp_path / f"chart.{form}"
+async def test_a_chart_is_saved(
+    app: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    begins = {"png": b"\x89PNG", "svg": b"<svg", "html": b"<!doctype", "csv": b"experiment"}
     async with app.run_test(size=(100, 30)) as pilot:
         await _chart(app, pilot)
-        await pilot.press("w")
-        await type_in(pilot, form)
-        await pilot.press("enter")
-        await until(pilot, lambda: "Write it to" in text(pilot))
-        await pilot.press("home", "ctrl+k")
-        await type_in(pilot, str(target))
-        await pilot.press("enter")
-        await until(pilot, target.exists)
-        await until(pilot, lambda: target.stat().st_size > 0)
-    content = target.read_bytes()
-    assert content.startswith(
-        {"png": b"\x89PNG", "svg": b"<svg", "html": b"<!doctype"}.get(form, b"experiment")
-    )
-    if form != "png":
-        assert (b"SLO: 6.5 s" in content) == (form != "csv")
+        for form, begin in begins.items():
+            target = tmp_path / f"c.{form}"
+            await pilot.press("w")
+            await type_in(pilot, form)
+            await pilot.press("enter")
+            await until(pilot, lambda: "Write it to" in text(pilot))
+            await pilot.press("home", "ctrl+k")
+            await type_in(pilot, target.name)
+            await pilot.press("enter")
+            await until(pilot, target.exists)
+            await until(pilot, lambda path=target: path.stat().st_size > 0)
+            content = target.read_bytes()
+            assert content.startswith(begin)
+            if form != "png":
+                assert (b"SLO: 6.5 s" in content) == (form != "csv")
 
 
 @pytest.fixture

@@ -63,7 +63,10 @@ async def test_a_task_is_deleted_only_after_a_yes(app: Watched) -> None:
         assert (await viewer.tasks()).total == 3
 
 
-async def test_a_task_is_exported_and_taken_in_again(app: Watched, tmp_path: Path) -> None:
+async def test_a_task_is_exported_and_taken_in_again(
+    app: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     target = tmp_path / "kept.yaml"
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
@@ -72,15 +75,15 @@ async def test_a_task_is_exported_and_taken_in_again(app: Watched, tmp_path: Pat
         await pilot.press("enter")
         await until(pilot, lambda: "Write it to" in text(pilot))
         await pilot.press("home", "ctrl+k")
-        await type_in(pilot, str(target))
+        await type_in(pilot, target.name)
         await pilot.press("enter")
         await until(pilot, lambda: target.exists() and target.stat().st_size > 0)
         await pilot.press("I")
-        await type_in(pilot, str(tmp_path / "nowhere.yaml"))
+        await type_in(pilot, "nowhere.yaml")
         await pilot.press("enter")
         await until(pilot, lambda: "✗" in lines(pilot)[-2], "what is wrong with the file")
         await pilot.press("I")
-        await type_in(pilot, str(target))
+        await type_in(pilot, target.name)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.view, FormView))
         await until(pilot, lambda: "page-size" in text(pilot))
