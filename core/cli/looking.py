@@ -26,20 +26,43 @@ def list_tasks(*, as_json: bool) -> int:
     if not tasks:
         print("no tasks yet; `autotuner --run sample_tasks/quickstart.yaml` makes the first")
         return 0
-    table = Table(box=None, pad_edge=False)
-    rows = [_cells(task) for task in tasks]
-    headings = ("task", "engine", "model", "state", "done", "best", "began")
-    for heading, *cells in zip(headings, *rows, strict=True):
-        # What names a task has to be readable whole; only the model's name gives way.
-        least = 8 if heading == "model" else max(map(len, (heading, *cells)))
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.print(_listed([_cells(task) for task in tasks], console.width))
+    return 0
+
+
+_HEADINGS = ("task", "engine", "model", "state", "done", "best", "began")
+_LEAST_MODEL = 8
+_GIVE_WAY = ("engine", "model", "began")
+"""Columns that are left out where it is narrow, in this order."""
+
+
+def _listed(rows: list[tuple[str, ...]], width: int) -> Table:
+    columns = {heading: cells for heading, *cells in zip(_HEADINGS, *rows, strict=True)}
+    # What names a task has to be readable whole; only the model's name gives way.
+    least = {
+        heading: _LEAST_MODEL if heading == "model" else max(map(len, (heading, *cells)))
+        for heading, cells in columns.items()
+    }
+    for heading in _GIVE_WAY:
+        if sum(least.values()) + _GAP * (len(least) - 1) > width:
+            del columns[heading], least[heading]
+    room = width - sum(least.values()) - _GAP * (len(least) - 1) + _LEAST_MODEL
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for heading in columns:
         right = heading in {"done", "best"}
         table.add_column(
-            heading, justify="right" if right else "left", no_wrap=True, min_width=least
+            heading,
+            justify="right" if right else "left",
+            no_wrap=True,
+            max_width=max(room, _LEAST_MODEL) if heading == "model" else None,
         )
-    for row in rows:
+    for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
-    Console(highlight=False, markup=False, emoji=False).print(table)
-    return 0
+    return table
+
+
+_GAP = 2
 
 
 def show(ref: str, *, as_json: bool) -> int:

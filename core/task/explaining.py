@@ -40,7 +40,12 @@ def _explained(detail: ErrorDetails) -> str:
         shown = f"{shown[:_LONGEST_VALUE]}…"
     match error:
         case "missing":
-            return "is missing"
+            # What is validated is the section; a slip in the key's name leaves both behind.
+            field, section = detail["loc"][-1], value if isinstance(value, dict) else {}
+            near = difflib.get_close_matches(str(field), map(str, section), n=1)
+            return "is missing" + (f"; is that what {near[0]} is meant for?" if near else "")
+        case "model_type" if detail["loc"] == ("model",) and isinstance(value, str):
+            return f"write it as {{id_or_path: {shown}}}"
         case "literal_error":
             choices = context["expected"].replace("'", "")
             return f"'{shown}' is not one of {choices}" + nearest(

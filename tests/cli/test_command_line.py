@@ -1,5 +1,6 @@
 """The program as a user meets it: a process, its two outputs and its exit status."""
 
+import io
 import json
 import os
 import resource
@@ -11,6 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+
+from core.cli.looking import _listed
 
 ROOT = Path(__file__).parents[2]
 STUB = ROOT / "tests" / "run" / "stub_server.py"
@@ -99,6 +103,20 @@ def test_a_run_and_reading_it_back(autotuner: Shell) -> None:
     again = autotuner("--run", copy, "--yes", "--json")
     assert json.loads(again.stdout)["task"] == "demo#2"
     assert len(json.loads(autotuner("list", "--json").stdout)) == 2
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120])
+def test_a_list_is_cut_nowhere(width: int) -> None:
+    row = ("a-task#1", "simulated", "m" * 40, "interrupted", "15/15", "6,606 tok/s/GPU", "11-25")
+    console = Console(width=width, file=io.StringIO())
+    with console.capture() as capture:
+        console.print(_listed([row], width))
+    head, line = capture.get().splitlines()
+    assert max(len(head), len(line)) <= width
+    for cell in (row[0], row[3], row[4], row[5]):
+        assert cell in line
+    assert ("11-25" in line) == (width >= 60)
+    assert ("mmmmm" in line) == (width >= 80)
 
 
 def test_nothing_feasible_is_status_1(autotuner: Shell) -> None:

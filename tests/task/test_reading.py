@@ -181,3 +181,13 @@ def test_a_key_without_a_value_is_not_there() -> None:
 
 def test_one_value_where_a_list_may_stand_has_no_number() -> None:
     assert "parallel_config.tp: must be" in problems(SMALLEST + "parallel_config: {tp: 0}")[0]
+
+
+def test_a_slip_in_a_key_is_told_where_its_value_is_missed() -> None:
+    with pytest.raises(TaskError, match=r"p95\.threshold: is missing; is that what treshold"):
+        parse_task(SMALLEST + "slo: {ttft: {p95: {treshold: 0.5}}}")
+
+
+def test_a_model_without_its_key_is_told_how_to_write_it() -> None:
+    with pytest.raises(TaskError, match=r"model: write it as \{id_or_path: /models/q\}"):
+        parse_task("task_name: t\nbase_runtime: simulated\nmodel: /models/q")
