@@ -50,7 +50,7 @@ def main() -> int:
         ]
         if missing and time.monotonic() < deadline:
             arena = Arena.of(problem)
-            with path.open("a") as file:
+            with path.open("a", buffering=1) as file:
                 while missing and time.monotonic() < deadline:
                     name, seed = missing.pop(0)
                     session = play(arena, name, seed)
