@@ -152,10 +152,10 @@ async def test_nothing_is_left_behind_and_nothing_is_lost(
 ) -> None:
     began = time.monotonic()
     tasks = {"nasty": NASTY_TASK, "simulated": SIMULATED_TASK}
-    expected = {
-        task: await undisturbed(tmp_path / f"undisturbed-{name}", task)
-        for name, task in tasks.items()
-    }
+    tried = await asyncio.gather(
+        *(undisturbed(tmp_path / f"undisturbed-{name}", task) for name, task in tasks.items())
+    )
+    expected = dict(zip(tasks.values(), tried, strict=True))
     try:
         await asyncio.gather(*(campaign.strike_tasks(expected) for _ in range(AT_ONCE)))
     finally:
