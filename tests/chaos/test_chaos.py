@@ -29,7 +29,7 @@ from tests.chaos.struck import NASTY_TASK, PATIENCE, SIMULATED_TASK, Struck
 
 STRIKES = int(os.environ.get("AUTOTUNER_STRIKES", "200"))
 SEED = int(os.environ.get("AUTOTUNER_CHAOS_SEED", "20260"))
-SECONDS = float(os.environ.get("AUTOTUNER_CHAOS_SECONDS", "300"))
+SECONDS = float(os.environ.get("AUTOTUNER_CHAOS_SECONDS", "480"))
 AT_ONCE = 5
 STRIKES_A_TASK = 15
 LONGEST_WAIT = 1.5
