@@ -118,7 +118,7 @@ async def test_a_task_measures_a_server_that_someone_else_runs_over_tls(tmp_path
     assert refused == 3
     assert "certificate" in said
     assert (status, err) == (0, "")
-    assert "ttft_p50" in out
+    assert "TTFT P50" in out
 
 
 async def test_the_largest_load_is_found(tmp_path: Path) -> None:
