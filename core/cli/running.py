@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from core.cli.ending import end_what_the_dead_left
@@ -22,7 +24,8 @@ from core.report.plan import plan_of
 from core.report.preflight import check_program, prepare
 from core.run import Runner, facts_of
 from core.store import Store, StoredTask, TaskState
-from core.task import Reading, read_task
+from core.store.masking import SECRET
+from core.task import Reading, Task, read_task
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -77,11 +80,13 @@ async def _run_new(reading: Reading, engine: Engine, source: str, *, as_json: bo
     async with Store.open() as store:
         await clean_up(store)
         stored = await store.create_task(reading.text, reading.task, source)
-        return await _run(store, stored, engine, as_json=as_json)
+        return await _run(store, stored, engine, as_json=as_json, task=reading.task)
 
 
-async def _run(store: Store, stored: StoredTask, engine: Engine, *, as_json: bool) -> int:
-    ending, conclusion, caught = await run_stored(store, stored, engine)
+async def _run(
+    store: Store, stored: StoredTask, engine: Engine, *, as_json: bool, task: Task | None = None
+) -> int:
+    ending, conclusion, caught = await run_stored(store, stored, engine, task)
     if as_json:
         print(to_json(conclusion), end="")
     else:
@@ -90,17 +95,26 @@ async def _run(store: Store, stored: StoredTask, engine: Engine, *, as_json: boo
 
 
 async def run_stored(
-    store: Store, stored: StoredTask, engine: Engine
+    store: Store, stored: StoredTask, engine: Engine, task: Task | None = None
 ) -> tuple[RunEnded, Conclusion, list[signal.Signals]]:
     """Run a task of the store in the foreground, its progress on stderr.
 
+    Args:
+        task: as it was read, with the secrets that the store does not keep; None: there is no more
+            than the store has.
+
     Returns:
         How it ended, what it came to, and the signals that stopped it.
+
+    Raises:
+        HostError: a secret of the task is not to be had any more.
     """
+    task = task or with_secrets(stored.task)
     stored = await store.claim(stored.id, identity.myself(), identity.is_alive)
     so_far = await store.resume(stored.id)
     with progress_on(sys.stderr, so_far) as progress, _stopped_by_signals() as caught:
-        ending = await Runner(stored, engine, store, [progress.show]).run()
+        whole = replace(stored, task=task)
+        ending = await Runner(whole, engine, store, [progress.show]).run()
     return ending, Conclusion(stored, await store.resume(stored.id)), caught
 
 
@@ -114,6 +128,23 @@ async def _resume(ref: str, *, as_json: bool) -> int:
         if engine is None:
             raise HostError(f"{stored.ref}: this version has no engine {stored.task.base_runtime}")
         return await _run(store, stored, engine, as_json=as_json)
+
+
+def with_secrets(task: Task) -> Task:
+    """Return a task of the store with the secrets that it cannot hold taken from the environment.
+
+    Raises:
+        HostError: there is one that the environment does not have.
+    """
+    environment = task.engine.environment
+    missing = [n for n, value in environment.items() if SECRET in value and n not in os.environ]
+    lost = [n for n, value in task.engine.arguments.items() if SECRET in str(value)]
+    if missing:
+        raise HostError(f"{missing[0]}: its value is kept nowhere; set it in the environment")
+    if lost:
+        raise HostError(f"engine.arguments.{lost[0]}: is kept nowhere; run the task file anew")
+    kept = {name: value for name, value in environment.items() if SECRET not in value}
+    return task.model_copy(update={"engine": task.engine.model_copy(update={"environment": kept})})
 
 
 async def clean_up(store: Store) -> None:
