@@ -21,7 +21,7 @@ from core.load.wire import Connection, OnIdleLoss, reason
 KERNEL_STAMPS = sys.platform == "linux" and struct.calcsize("l") == 8
 """Whether there are arrival times here, in the layout that is read below."""
 
-_SO_TIMESTAMPNS = 35
+SO_TIMESTAMPNS = 35
 """From <asm-generic/socket.h>; the socket module does not name it."""
 _TIMESPEC = struct.Struct("qq")
 _ANCILLARY = socket.CMSG_SPACE(_TIMESPEC.size)
@@ -102,7 +102,7 @@ class StampedConnection(Connection):
         self, connected: socket.socket, poller: Poller, ledger: Ledger, on_idle_loss: OnIdleLoss
     ) -> None:
         super().__init__(ledger, on_idle_loss)
-        connected.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        connected.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._socket = connected
         self._poller = poller
         self._unwritten = b""

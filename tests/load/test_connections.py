@@ -1,9 +1,11 @@
 """The pool of connections against servers that behave, and servers that do not."""
 
 import asyncio
+import socket
 import ssl
+import struct
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from core.load.ledger import Ledger
 from core.load.plan import Target
 from core.load.records import Ending
 from core.load.requests import RequestWriter
-from core.load.stamped import KERNEL_STAMPS
+from core.load.stamped import KERNEL_STAMPS, SO_TIMESTAMPNS
 from core.load.wire import Address
 from tests.load.scripted import (
     DONE,
@@ -96,7 +98,32 @@ async def test_the_moments_of_an_answer_are_in_order_and_not_early(kernel_stamps
     assert written[2] <= exchange.last < exchange.end
 
 
-@pytest.mark.skipif(not KERNEL_STAMPS, reason="the kernel gives no arrival times here")
+@pytest.fixture
+def stamping_kernel() -> Iterator[None]:
+    """Keep a stamped socket open until its arrival times are true.
+
+    The kernel turns them on in the background when the first socket asks for them. What comes
+    earlier gets the time of its reading.
+    """
+    if not KERNEL_STAMPS:
+        pytest.skip("the kernel gives no arrival times here")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        for _ in range(1000):
+            probe.sendto(b"?", probe.getsockname())
+            time.sleep(0.005)
+            late = time.time_ns()
+            [(_, _, stamp)] = probe.recvmsg(1, 64)[1]
+            seconds, nanoseconds = struct.unpack("qq", stamp)
+            if seconds * 1_000_000_000 + nanoseconds < late:
+                break
+        else:
+            pytest.skip("the kernel gives no arrival times here")
+        yield
+
+
+@pytest.mark.usefixtures("stamping_kernel")
 async def test_a_reader_that_is_late_still_knows_when_the_bytes_came() -> None:
     async with ScriptedServer() as server, pool(server) as connections:
         late: list[int] = []

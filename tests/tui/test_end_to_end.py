@@ -80,7 +80,10 @@ def test_a_first_task_from_a_fresh_home_to_the_end_by_keys_alone(fresh_home: Pat
         terminal.read(0.5)  # the rest of the frame
         label, dashes = cells_of_slo(terminal)
         assert all(map(is_red, label)), label
-        assert len(dashes) > 5
+        # Where a slow machine's data lie far from the SLO, an arrow stands in the line's place.
+        assert len(dashes) > 5 or re.search("← SLO: 200 ms|SLO: 200 ms →", terminal.text), (
+            terminal.text
+        )
         assert all(map(is_red, dashes)), dashes
         terminal.process.kill()
         assert terminal.process.wait() == -9
