@@ -29,6 +29,8 @@ class Column(Generic[T]):
     """Whether it takes what is left, and is the one to give way."""
     sort: str | None = None
     """The order that the store calls by this name is by this column."""
+    sums_up: frozenset[str] = frozenset()
+    """Titles of columns that it sums up: where all of them fit, it is left out."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,10 @@ def lay_out(
         if least + GAP * bool(widths) <= left:
             widths[index] = least
             left -= least + GAP * (len(widths) > 1)
+    shown = {columns[index].title for index in widths}
+    for index in tuple(widths):
+        if columns[index].sums_up and columns[index].sums_up <= shown:
+            left += widths.pop(index) + GAP
     for index in widths:
         if columns[index].stretch:
             more = min(left, natural[index] - widths[index])

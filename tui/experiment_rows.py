@@ -11,7 +11,7 @@ from core.report.conclusion import outcome_in_words
 from core.task import Choices, ParameterSpace, Task, spell
 from core.verdict import maximised, objective_metric
 from tui.columns import Column
-from tui.spans import EMPTY, Line, Span, line
+from tui.spans import EMPTY, Line, Span, joined, line
 
 BASELINE = "◆"
 RUNNING = "▶"
@@ -48,13 +48,15 @@ def columns(task: Task) -> tuple[Column[ExperimentRow], ...]:
     """Return the columns for the experiments of a task."""
     objective = task.optimization.objective
     title = figures.metric_title(objective_metric(objective))
+    slos = [figures.metric_title(metric) for metric in task.slo.targets()]
     return (
         Column("#", _number, align="right", rank=0, sort="number"),
         Column("outcome", outcome, rank=0, most=18, sort="outcome"),
         *(Column(flag, _value_of(flag), rank=2, most=18) for flag in varied(task)),
+        *([Column("SLOs", _slos, rank=1, sums_up=frozenset(slos))] if slos else []),
         *(
-            Column(figures.metric_title(metric), _slo(metric), align="right", rank=3)
-            for metric in task.slo.targets()
+            Column(name, _slo(metric), align="right", rank=3)
+            for name, metric in zip(slos, task.slo.targets(), strict=True)
         ),
         Column(title, _objective, align="right", rank=1, sort="value"),
         Column("score", _score, align="right", rank=5, sort="score"),
@@ -124,10 +126,26 @@ def _slo(metric: str) -> Cell:
     return cell
 
 
+def _slos(row: ExperimentRow) -> Line:
+    verdict = row.experiment.verdict
+    symbols = [slo_symbol(slo) for slo in verdict.slos] if verdict is not None else []
+    return joined([line(Span(symbol, _STYLES[symbol])) for symbol in symbols], " ")
+
+
 def slo_figure(slo: SloVerdict) -> Line:
     """Return the figure of an SLO with the symbol of its verdict."""
     symbol = slo_symbol(slo)
     return line(Span(f"{symbol} {figures.metric(slo.metric, slo.actual)}", _STYLES[symbol]))
+
+
+def slo_in_words(slo: SloVerdict) -> Line:
+    """Return an SLO with its figure and its threshold: `✓ TTFT P90 44.1 ms of 200 ms`."""
+    symbol = slo_symbol(slo)
+    return line(
+        Span(f"{symbol} {figures.metric_title(slo.metric)}", _STYLES[symbol]),
+        f" {figures.metric(slo.metric, slo.actual)}",
+        Span(f" of {figures.latency(slo.threshold)}", "muted"),
+    )
 
 
 def _objective(row: ExperimentRow) -> Line:
@@ -155,6 +173,6 @@ def _gpus(row: ExperimentRow) -> Line:
     count = len(row.experiment.gpus)
     if not count:
         return line(Span(NOTHING, "muted"))
-    first = row.experiment.gpus[0]
-    short = first.removeprefix("GPU-")[:8]
-    return line(short if count == 1 else f"{count} × {short}")
+    kind, _, rest = row.experiment.gpus[0].partition("-")
+    first = rest[:8] if kind in {"GPU", "MIG"} else row.experiment.gpus[0].lower()
+    return line(first if count == 1 else f"{count} × {first}")

@@ -9,7 +9,8 @@ from core.machine.gpus import Gpu, GpuMemory, GpuProcess, Gpus, GpuSample
 from core.machine.masking import masked
 from core.report import figures
 from core.report.characters import NOTHING, one_line
-from tui.spans import Line, Span, joined, line
+from tui.spans import Line, Span, fit, joined, length, line
+from tui.task_rows import progress_bar
 
 PATIENCE = 10.0
 """Seconds without an answer after which a driver counts as hung."""
@@ -88,23 +89,18 @@ def process_line(process: GpuProcess) -> Line:
     )
 
 
-def gpu_line(state: GpuState, holder: str) -> Line:
-    """Return one GPU in one line."""
+def _facts(state: GpuState, holder: str) -> list[Line]:
+    """Return what one line says of a GPU, piece by piece."""
     sample = state.sample
-    facts = [
+    return [
         line(Span(f"GPU {state.gpu.index}", "heading"), f" {short_name(state.gpu)}"),
-        line(_loaded(sample.utilization)),
+        line(progress_bar(sample.utilization or 0.0, 1.0, 6), f" {percent(sample.utilization):>5}"),
         line(memory_text(state.memory)),
-        line("" if sample.power_watts is None else f"{sample.power_watts:.0f} W"),
+        line("" if sample.power_watts is None else f"{sample.power_watts:>4.0f} W"),
         line("" if sample.temperature is None else f"{sample.temperature:.0f} °C"),
-        line(Span(f"! {', '.join(sample.throttled_by)}" if sample.throttled_by else "", "warn")),
         line(Span(holder, "run") if holder else Span("free", "muted")),
+        line(Span(f"! {', '.join(sample.throttled_by)}" if sample.throttled_by else "", "warn")),
     ]
-    return joined(facts, "  ")
-
-
-def _loaded(utilization: float | None) -> Span:
-    return Span(percent(utilization), "ok" if utilization and utilization > 0.5 else "")
 
 
 def strip(seen: GpusSeen | None, holders: Mapping[str, str], now: float, most: int) -> list[Line]:
@@ -123,7 +119,9 @@ def strip(seen: GpusSeen | None, holders: Mapping[str, str], now: float, most: i
         return [line(Span(f"GPUs: {seen.problem}", "muted"))]
     if not seen.gpus:
         return [line(Span("GPUs: none in this machine", "muted"))]
-    rows = [gpu_line(state, holders.get(state.gpu.uuid, "")) for state in seen.gpus]
+    facts = [_facts(state, holders.get(state.gpu.uuid, "")) for state in seen.gpus]
+    widths = [max(map(length, column)) for column in zip(*facts, strict=True)]
+    rows = [joined(map(fit, pieces, widths), "  ") for pieces in facts]
     if len(rows) <= most:
         return rows
     return [*rows[: most - 1], line(Span(f"and {len(rows) - most + 1} more: 6 shows all", "muted"))]

@@ -22,7 +22,7 @@ from core.report.characters import BEST, BROKEN, HELD, WARNING, one_line
 from core.report.narration import ahead, narrate, progress, standing
 from core.store import TaskState, TaskSummary
 from core.task import Level
-from tui.spans import EMPTY, Line, Span, between, crop, line
+from tui.spans import Line, Span, between, crop, joined, line
 from tui.task_rows import progress_bar
 
 EVENTS = 60
@@ -113,7 +113,7 @@ def _told(event: Event, state: RunState) -> str | None:
 
 
 def activity(run: Live, summary: TaskSummary, now: float, width: int) -> list[Line]:
-    """Return what is being done: three lines for one experiment, a line each for several.
+    """Return what is being done: two lines for one experiment, a line each for several.
 
     Empty when nothing is under way.
     """
@@ -124,47 +124,40 @@ def activity(run: Live, summary: TaskSummary, now: float, width: int) -> list[Li
         more = len(run.under_way) - _SEVERAL
         return [*rows, line(Span(f"  and {more} more", "muted"))] if more > 0 else rows
     experiment = run.under_way[0]
-    rows = [_head(experiment, now, width), _progress(run, experiment, width)]
     what = one_line(str(experiment.configuration))
-    reason = f" ({one_line(experiment.reason)})" if experiment.reason else ""
-    rows.append(crop(line(Span("  why: ", "muted"), what, Span(reason, "muted")), width))
-    return rows
+    why = f"{one_line(experiment.reason)}: " if experiment.reason else ""
+    parts = [
+        line(Span(_level(run, experiment), "muted")),
+        line(Span("why: ", "muted"), f"{why}{what}"),
+    ]
+    rows = [_in_one_line(run, experiment, now, width)]
+    return [*rows, crop(line("  ", joined(parts, "   ")), width)]
 
 
 _SEVERAL = 3
 """Experiments under way that have a line each."""
 
 
-def _head(experiment: Experiment, now: float, width: int) -> Line:
-    detail = one_line(experiment.phase_detail)
-    clock = figures.clock(max(0.0, now - experiment.phase_began_at))
-    head = line(
-        Span(f"▶ experiment {experiment.number}  ", "run"),
-        Span(experiment.phase.value, "bold"),
-        Span(f"  {detail}" if detail else "", "muted"),
-    )
-    return between(head, line(Span(clock, "muted")), width)
-
-
 def _in_one_line(run: Live, experiment: Experiment, now: float, width: int) -> Line:
-    report = run.progress(experiment)
-    if report is None:
-        return _head(experiment, now, width)
+    """Return how the present phase is doing, and since when it goes on."""
     head = line(Span(f"▶ {experiment.number} ", "run"), Span(f"{experiment.phase} ", "bold"))
-    bar = progress_bar(report.done, report.planned, 8)
-    return crop(line(head, bar, f" {progress(report)}"), width)
-
-
-def _progress(run: Live, experiment: Experiment, width: int) -> Line:
     report = run.progress(experiment)
     if report is None:
-        return EMPTY
-    bar = progress_bar(report.done, report.planned, 16)
-    facts = Span(f" {progress(report)}", "warn" if report.failed else "")
-    place = f"  level {report.index + 1} of {len(run.levels)}"
-    if report.index < len(run.levels):
-        place += f", {run.levels[report.index]}"
-    return crop(line("  ", bar, facts, Span(place, "muted")), width)
+        facts = line(Span(one_line(experiment.phase_detail), "muted"))
+    else:
+        bar = progress_bar(report.done, report.planned, 8)
+        facts = line(bar, Span(f" {progress(report)}", "warn" if report.failed else ""))
+    clock = figures.clock(max(0.0, now - experiment.phase_began_at))
+    return between(line(head, facts), line(Span(clock, "muted")), width)
+
+
+def _level(run: Live, experiment: Experiment) -> str:
+    """Return the load level under way: `level 2 of 4, D(1200,16) × 12`; empty between levels."""
+    report = run.progress(experiment)
+    if report is None:
+        return ""
+    level = run.levels[report.index] if report.index < len(run.levels) else None
+    return f"level {report.index + 1} of {len(run.levels)}{f', {level}' if level else ''}"
 
 
 def standing_lines(run: Live, summary: TaskSummary, width: int) -> list[Line]:

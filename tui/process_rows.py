@@ -1,13 +1,18 @@
 """How processes look in a list: our servers, what is left of one, whoever else listens. Pure."""
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.events import Experiment
+from core.machine import identity
 from core.machine.census import Group
 from core.machine.identity import ProcessDescription
 from core.machine.masking import masked
 from core.report import figures
 from core.report.characters import NOTHING, one_line
+from core.store import StoredTask
 from tui.columns import Column
 from tui.spans import Line, Span, joined, line, wrap
 
@@ -21,20 +26,46 @@ _STATES = {
 
 
 @dataclass(frozen=True)
+class Launch:
+    """The experiment that a server was launched for."""
+
+    task: int
+    """The task's id."""
+    experiment: int
+    name: str
+    """`quickstart#1, experiment 3`."""
+    log: str
+    """Path of the server's log."""
+
+
+@dataclass(frozen=True)
 class ProcessRow:
     """One server, or one foreign process that listens."""
 
     group: Group
-    launch: str
-    """What it serves: `quickstart#1, experiment 3`; empty where nobody knows."""
-    log: str
-    """Path of its log; empty where there is none."""
+    launch: Launch | None
+    """None where this store knows nothing of it: a foreign one, or a server of another home."""
 
 
-def launch_of(marker: str) -> tuple[int, int] | None:
+def numbers_of(marker: str) -> tuple[int, int] | None:
     """Return the task's id and the experiment's number that a marker names."""
     task, slash, number = marker.partition("/")
     return (int(task), int(number)) if slash and task.isdigit() and number.isdigit() else None
+
+
+def is_launch_of(group: Group, task: StoredTask, experiment: Experiment) -> bool:
+    """Return whether a server is the one that was launched for an experiment.
+
+    A marker has only numbers, which are others' as well in a store of another home. So either the
+    guardian that is there was started by the task's runner, or, where it is gone, the server began
+    while the experiment went on.
+    """
+    guardian = identity.describe(group.guardian) if group.guardian is not None else None
+    if guardian is not None:
+        return task.runner is not None and guardian.parent == task.runner.pid
+    began = time.time() - group.root.age
+    ended = experiment.ended_at or math.inf
+    return experiment.began_at - 1 <= began <= ended
 
 
 def state(row: ProcessRow) -> Line:
@@ -60,7 +91,7 @@ def command(process: ProcessDescription) -> str:
 
 
 def _what(row: ProcessRow) -> Line:
-    return line(row.launch) if row.launch else line(command(row.group.root))
+    return line(row.launch.name if row.launch else command(row.group.root))
 
 
 COLUMNS: tuple[Column[ProcessRow], ...] = (
@@ -83,17 +114,17 @@ def details(row: ProcessRow, width: int, most: int) -> list[Line]:
     if group.guardian is not None:
         looked_after = "looked after by" if group.standing == "ours" else "its guardian is gone:"
         rows.append(
-            line(" ", Span(row.launch or group.marker, "title"), f"  {looked_after} ",
-                 Span(str(group.guardian), "muted"))
+            line(" ", Span(row.launch.name if row.launch else "of a run kept elsewhere", "title"),
+                 f"  {looked_after} ", Span(str(group.guardian), "muted"))
         )  # fmt: skip
-    if row.log:
-        rows.append(line(" ", Span("log  ", "muted"), one_line(row.log)))
+    if row.launch:
+        rows.append(line(" ", Span("log  ", "muted"), one_line(row.launch.log)))
     for process in group.processes:
         text = (
-            f" PID {process.identity.pid}  {process.owner}  "
+            f"PID {process.identity.pid}  {process.owner}  "
             f"{process.resident_bytes / _MIB:,.0f} MiB  {command(process)}"
         )
-        rows += wrap(text, width, most=2)
+        rows += wrap(text, width, most=2, indent=1)
     return rows[:most]
 
 

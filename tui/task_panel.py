@@ -5,7 +5,7 @@ from typing import Literal
 
 from core.events import Confirmation, Experiment, SearchAdvanced
 from core.report import figures
-from core.report.characters import BEST, one_line, slo_symbol
+from core.report.characters import BEST, one_line
 from core.report.conclusion import gain_over
 from core.store import TaskState, TaskSummary
 from core.task import Task, spell
@@ -13,10 +13,10 @@ from core.verdict import objective_metric
 from tui.chart.drawing import draw
 from tui.chart.run_points import ExperimentPoint
 from tui.chart.spec import course
+from tui.experiment_rows import slo_in_words
 from tui.live import Live, news_lines
 from tui.spans import EMPTY, Line, Span, crop, length, line, wrap
 
-_STYLES = {"✓": "ok", "✗": "bad", "!": "warn"}
 _CHART_FROM, _CHART_MOST = 9, 18
 """Lines that a chart needs, and is given at most."""
 
@@ -75,7 +75,13 @@ def panel(
     baseline = next((e for e in run.known if e.origin == "baseline" and e.verdict), None)
     best = next((e for e in run.known if e.number == summary.best), None)
     rows = [
-        *_best(best, baseline, run.state.confirmation, width),
+        *_best(
+            best,
+            baseline,
+            run.state.confirmation,
+            width,
+            running=summary.state is TaskState.RUNNING,
+        ),
         EMPTY,
         *_next(run.state.search, summary, width),
     ]
@@ -94,9 +100,12 @@ def _best(
     baseline: Experiment | None,
     confirmation: Confirmation | None,
     width: int,
+    *,
+    running: bool,
 ) -> Iterator[Line]:
     if best is None or best.verdict is None:
-        yield line(Span("no feasible configuration yet", "muted"))
+        yet = " yet" if running else ""
+        yield line(Span(f"no feasible configuration{yet}", "muted"))
     else:
         head = line(
             Span(f"{BEST} experiment {best.number}", "best"),
@@ -146,15 +155,7 @@ def _differences(configuration: Mapping[str, object], width: int) -> Iterator[Li
 
 def _slos(of: Experiment, width: int) -> Iterator[Line]:
     for slo in of.verdict.slos if of.verdict is not None else ():
-        symbol = slo_symbol(slo)
-        yield crop(
-            line(
-                Span(f"  {symbol} {figures.metric_title(slo.metric)}", _STYLES[symbol]),
-                f" {figures.metric(slo.metric, slo.actual)}",
-                Span(f" of {figures.latency(slo.threshold)}", "muted"),
-            ),
-            width,
-        )
+        yield crop(line("  ", slo_in_words(slo)), width)
 
 
 def _next(search: SearchAdvanced | None, summary: TaskSummary, width: int) -> Iterator[Line]:

@@ -2,14 +2,16 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
-from core.events import Outcome
+from core.events import Gain, Outcome
 from core.report import figures
-from core.report.characters import BROKEN, HELD, NOTHING, WARNING, one_line
+from core.report.characters import BEST, BROKEN, HELD, NOTHING, WARNING, one_line
 from core.store import TaskState, TaskSummary
 from core.verdict import gain
 from tui.columns import Column
-from tui.spans import Line, Span, line
+from tui.experiment_rows import slo_in_words
+from tui.spans import Line, Span, crop, joined, line
 
 STATES: dict[TaskState, tuple[str, str, str]] = {
     TaskState.CREATED: ("·", "new", "muted"),
@@ -53,7 +55,7 @@ def state(row: TaskRow) -> Line:
     return line(Span(f"{symbol} {word}", style))
 
 
-def progress_bar(done: int, planned: int, width: int) -> Line:
+def progress_bar(done: float, planned: float, width: int) -> Line:
     """Return a bar of `width` cells."""
     full = round(width * min(1.0, done / planned)) if planned else 0
     return line(Span("█" * full, "accent"), Span("░" * (width - full), "muted"))
@@ -92,13 +94,13 @@ def best(row: TaskRow) -> Line:
     return line(figures.objective(verdict.objective, verdict.value))
 
 
-def gain_over_defaults(row: TaskRow) -> Line:
+def gain_over_defaults(row: TaskRow, *, short: bool = False) -> Line:
     """Return how much better the best is than the defaults, with its interval once it is proved."""
     task, confirmation = row.task, row.task.confirmation
     chosen = confirmation.chosen if confirmation is not None else None
     if chosen is not None and chosen.gain is not None and chosen.experiment == task.best:
-        proved = chosen.gain.low > 0
-        return line(Span(figures.gain_in_words(chosen.gain), "ok" if proved else "warn"))
+        text = _in_short(chosen.gain) if short else figures.gain_in_words(chosen.gain)
+        return line(Span(text, "ok" if chosen.gain.low > 0 else "warn"))
     share = (
         gain(task.best_verdict, task.baseline_verdict)
         if task.best_verdict is not None and task.baseline_verdict is not None
@@ -107,6 +109,12 @@ def gain_over_defaults(row: TaskRow) -> Line:
     if share is None:
         return line(Span(NOTHING, "muted"))
     return line(Span(figures.percentage(share, signed=True), "ok" if share > 0 else ""))
+
+
+def _in_short(gain: Gain) -> str:
+    """Write a gain with its interval for a narrow column: `+82.9 % [+80, +86]`."""
+    ends = (f"{end * 100:+.{0 if abs(end) >= 0.1 else 1}f}" for end in (gain.low, gain.high))
+    return f"{figures.percentage(gain.share, signed=True)} [{', '.join(ends)}]"
 
 
 def slo_badge(row: TaskRow) -> Line:
@@ -145,9 +153,9 @@ COLUMNS: tuple[Column[TaskRow], ...] = (
     Column("task", name, rank=0, most=_NAME, sort="name"),
     Column("state", state, rank=1, sort="state"),
     Column("progress", progress, rank=1),
-    Column("best", best, align="right", rank=2),
-    Column("gain", gain_over_defaults, align="right", rank=2),
-    Column("SLOs", slo_badge, rank=3),
+    Column("best", best, align="right", rank=3),
+    Column("gain", partial(gain_over_defaults, short=True), align="right", rank=1),
+    Column("SLOs", slo_badge, rank=2),
     Column("left", left, align="right", rank=4),
     Column("time", elapsed, align="right", rank=5),
     Column("outcomes", outcomes, rank=6),
@@ -156,3 +164,25 @@ COLUMNS: tuple[Column[TaskRow], ...] = (
     Column("model", lambda r: line(one_line(r.task.model)), rank=8, most=40, stretch=True,
            sort="model"),
 )  # fmt: skip
+
+
+def details(row: TaskRow, width: int) -> list[Line]:
+    """Return what there is to say of the task under the cursor."""
+    task, verdict = row.task, row.task.best_verdict
+    rows = [
+        line(Span("─" * width, "muted")),
+        line(
+            Span(f" {one_line(task.ref)}", "title"),
+            Span(f"   {one_line(task.engine)}", "warn" if task.simulated else "muted"),
+            Span(f" · {one_line(task.model)}", "muted"),
+        ),
+    ]
+    if verdict is not None:
+        facts = [
+            line(Span(f" {BEST} experiment {task.best}", "best")),
+            best(row),
+            gain_over_defaults(row),
+            *map(slo_in_words, verdict.slos),
+        ]
+        rows.append(joined(facts, "   "))
+    return [crop(each, width) for each in rows]

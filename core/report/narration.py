@@ -165,15 +165,19 @@ def level(index: int, state: RunState) -> str:
 
 
 def standing(state: RunState) -> str:
-    """Return the best so far, and how it stands to the defaults."""
+    """Return the best, so far or at the end, and how it stands to the defaults."""
     best, baseline = state.best, baseline_of(state.experiments.values())
+    over = state.ended is not None
     if best is None or best.verdict is None:
-        return "nothing feasible yet"
+        return "nothing feasible" if over else "nothing feasible yet"
     value = figures.objective(best.verdict.objective, best.verdict.value)
-    text = f"{BEST} best so far: experiment {best.number}, {value}"
-    gain = gain_over(best, baseline)
+    text = f"{BEST} best{'' if over else ' so far'}: experiment {best.number}, {value}"
+    chosen = state.confirmation.chosen if state.confirmation is not None else None
     if best is baseline:
         return f"{text}, the defaults"
+    if chosen is not None and chosen.gain is not None and chosen.experiment == best.number:
+        return f"{text}, {figures.gain_in_words(chosen.gain)} against the defaults"
+    gain = gain_over(best, baseline)
     if gain is None:
         return text
     return f"{text}, {figures.percentage(gain, signed=True)} against the defaults"

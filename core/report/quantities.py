@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from core.report import figures
 from core.task import STATISTICS
 
-Kind: TypeAlias = Literal["latency", "rate", "share", "number", "seconds"]
+Kind: TypeAlias = Literal["latency", "rate", "share", "number", "count", "seconds"]
 Better: TypeAlias = Literal["lower", "higher"] | None
 
 LATENCIES = tuple(
@@ -73,5 +73,7 @@ def quantity(name: str) -> Quantity:
         return Quantity(name, title, "number", "higher")
     if name == "duration":
         return Quantity(name, title, "seconds", None)
+    if name in {"experiment", "concurrency"}:
+        return Quantity(name, title, "count", None)
     lower = name in {"score", "energy_per_token", "cost_per_million_tokens"}
     return Quantity(name, title, "number", "lower" if lower else None)

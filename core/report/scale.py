@@ -27,6 +27,8 @@ class Scale:
     low: float
     high: float
     log: bool = False
+    whole: bool = False
+    """Whether there is nothing between whole numbers, as between two experiments."""
 
     def fraction(self, value: float) -> float:
         """Return where a figure lies: 0 at the low end, 1 at the high end, beyond them outside."""
@@ -82,6 +84,7 @@ def ticks(of: Scale, most: int) -> list[float]:
     rough = (of.high - of.low) / most
     magnitude = 10.0 ** math.floor(math.log10(rough)) if rough > 0 else 1.0
     step_size = next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= rough * 0.999)
+    step_size = max(step_size, 1.0) if of.whole else step_size
     first = math.ceil(of.low / step_size - 1e-9)
     last = math.floor(of.high / step_size + 1e-9)
     return [number * step_size for number in range(first, last + 1)][: most + 1]

@@ -45,6 +45,17 @@ async def test_the_form_fills_itself_and_tells_what_it_comes_to(empty_app: Watch
         assert "base_runtime: simulated" in text(pilot), "the YAML stands beside the form"
 
 
+async def test_a_second_new_task_fills_itself_as_the_first_did(empty_app: Watched) -> None:
+    async with empty_app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        for _ in range(2):
+            await press(pilot, "n")
+            await until(pilot, lambda: "can be run" in text(pilot))
+            await pilot.press("w")
+            await until(pilot, lambda: "first-look#" in text(pilot))
+        await until(pilot, lambda: "first-look#2" in text(pilot))
+
+
 async def test_a_value_is_checked_while_it_is_typed(empty_app: Watched) -> None:
     async with empty_app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)

@@ -11,6 +11,7 @@ import pytest
 
 from core.machine import identity, procfs
 from core.machine.ownership import VARIABLE, Ownership
+from core.store import Store
 from tests.tui import runs
 from tests.tui.driving import Watched, press, settled, text, type_in, until
 from tui.screens.report import ReportView
@@ -72,8 +73,12 @@ async def test_gpus_are_listed_and_one_is_told_at_length(app: Watched) -> None:
 
 
 async def test_a_server_of_ours_is_named_by_what_it_serves(
-    app: Watched, server: subprocess.Popen[str]
+    app: Watched, full_home: Path, server: subprocess.Popen[str]
 ) -> None:
+    runner = identity.identify(os.getppid())
+    assert runner is not None
+    async with Store.open(full_home / "autotuner.db") as store:
+        await store.claim(runs.RAG_ID, runner, lambda _: False)
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
         await press(pilot, "7")
@@ -82,6 +87,19 @@ async def test_a_server_of_ours_is_named_by_what_it_serves(
         assert "▶ server" in text(pilot)
         await press(pilot, "enter")
         await until(pilot, lambda: f"experiment {runs.RAG_BEST} of" in text(pilot))
+        assert server.poll() is None
+
+
+async def test_a_server_of_another_home_is_not_taken_for_one_of_this_home(
+    app: Watched, server: subprocess.Popen[str]
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        await press(pilot, "7")
+        await until(pilot, lambda: "of a run kept elsewhere" in text(pilot))
+        assert f"experiment {runs.RAG_BEST}" not in text(pilot)
+        await press(pilot, "x")
+        assert "another AUTOTUNER_HOME" in text(pilot)
         assert server.poll() is None
 
 

@@ -41,7 +41,7 @@ async def test_a_task_shows_its_experiments_and_marks_the_best(app: Watched) -> 
         assert f"★ {runs.RAG_BEST}" in shown
         assert "◆ 0" in shown
         assert "✗ out of memory" in shown
-        assert "best so far" in shown
+        assert "★ best: experiment" in shown
 
 
 @pytest.mark.parametrize(

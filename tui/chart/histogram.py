@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from core.report import figures
 from core.report.quantities import Quantity
@@ -40,8 +41,8 @@ def histogram(
         if count
     )
     x = Axis(of, range_of, unit(of, range_of))
-    count = Quantity("requests", "requests", "number", None)
-    y_range = scale([0.0, float(max(counts))])
+    count = Quantity("requests", "requests", "count", None)
+    y_range = replace(scale([0.0, float(max(counts))]), whole=True)
     return Chart(
         x=x,
         y=Axis(count, y_range, unit(count, y_range)),

@@ -7,7 +7,7 @@ crush them, stands as an arrow with its value at the edge it lies beyond. And it
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, TypeAlias
 
@@ -261,7 +261,7 @@ def _figure(experiment: ExperimentPoint, level: LevelPoint | None, name: str) ->
 def _axis(name: str, values: Sequence[float], slos: Mapping[str, float], *, log: bool) -> Axis:
     of = quantity(name)
     limits = [slos[name]] if name in slos else []
-    range_of = scale(values, limits, log=log)
+    range_of = replace(scale(values, limits, log=log), whole=of.kind == "count")
     return Axis(of, range_of, unit(of, range_of))
 
 

@@ -8,6 +8,7 @@ from core.report import figures
 from core.report.characters import BEST, one_line, outcome_symbol, slo_symbol
 from core.report.conclusion import outcome_in_words
 from core.report.narration import progress
+from core.store import TaskState
 from core.task import Slo, spell
 from core.verdict import gain, maximised, objective_metric
 from tui.experiment.answer import ExperimentAnswer
@@ -46,9 +47,10 @@ def _outcome(answer: ExperimentAnswer, width: int) -> Iterator[Line]:
         if answer.progress is not None:
             yield line(f"   level {answer.progress.index + 1}: {progress(answer.progress)}")
         return
+    so_far = " so far" if answer.summary.state is TaskState.RUNNING else ""
     yield line(
         Span(f" {symbol} {_in_a_sentence(experiment)}", _STYLES.get(symbol, "")),
-        Span(f"   {BEST} the best so far", "best") if answer.is_best else EMPTY,
+        Span(f"   {BEST} the best{so_far}", "best") if answer.is_best else EMPTY,
     )
     for reason in verdict.reasons if verdict else ():
         yield from wrap(one_line(reason), width, "bad", indent=3)

@@ -7,14 +7,17 @@ from core.engines.flag import Flag
 from core.engines.presets import shelf
 from core.engines.registry import ENGINES
 from core.task import STATISTICS, FlagValue, Objective, StrategyName
+from tui.columns import Column
 from tui.dialogs.asking import Ask
 from tui.dialogs.picker import Choice, Picker
 from tui.form.discovery import Machine
 from tui.form.draft import Draft
 from tui.form.proposal import model_for, with_recommended
-from tui.form.rows import LATENCIES, FormRow
+from tui.form.rows import LATENCIES, FormRow, form_rows
 from tui.form.values import check_values, parse_value, parse_values
 from tui.screens.view import View
+from tui.spans import Line, Span, line
+from tui.widgets.table import Table, Window
 
 _GIB = 2**30
 _SLO_HEADING = "what has to hold"
@@ -23,22 +26,41 @@ _SLO_HEADING = "what has to hold"
 class Changing(View):
     """A screen with a draft that can be changed row by row."""
 
-    machine: Machine | None = None
-    """What this machine offers; None until it was looked at."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.machine: Machine | None = None
+        """What this machine offers; None until it was looked at."""
+        self._draft: Draft | None = None
+        """None until there is something to begin with."""
+        self._table: Table[FormRow] = Table(lambda row: (row.kind, row.title, row.path), id="form")
+        self._table.columns = (
+            Column("field", _title, rank=0, most=26),
+            Column("value", _value, rank=0, most=60, stretch=True),
+        )
 
     @property
     def draft(self) -> Draft:
         """The task as it is written so far."""
-        raise NotImplementedError
+        return self._draft or Draft("")
 
     @property
     def row(self) -> FormRow | None:
         """The row under the cursor."""
-        raise NotImplementedError
+        return self._table.current
+
+    def take(self, draft: Draft) -> None:
+        """Make `draft` the one that is written, and show its rows."""
+        self._draft = draft
+        if draft.document is not None:
+            rows = tuple(form_rows(draft))
+            self._table.show(Window(0, rows, len(rows)))
 
     def change(self, change: Callable[[Draft], Draft]) -> None:
         """Make what comes of the draft the one that is written."""
-        raise NotImplementedError
+        try:
+            self.take(change(self.draft))
+        except ValueError as error:
+            self.autotuner.say(f"✗ {error}: mend it in the YAML (Tab)", "bad")
 
     def on_table_opened(self) -> None:
         """Change the value under the cursor."""
@@ -311,3 +333,13 @@ def _first_values(flag: Flag | None) -> str:
     if flag.takes == "nothing":
         return "true, false"
     return ", ".join(flag.choices or ())
+
+
+def _title(row: FormRow) -> Line:
+    if row.kind == "heading":
+        return line(Span(row.title, "heading"))
+    return line("  ", row.title)
+
+
+def _value(row: FormRow) -> Line:
+    return line(Span(row.value, "accent" if row.given else "muted"))

@@ -46,11 +46,11 @@ class Status(Canvas):
 
     DEFAULT_CSS = "Status { height: 5; }"
 
-    def __init__(self, draft: Callable[[], Draft], help_: Callable[[], str]) -> None:
+    def __init__(self, draft: Callable[[], Draft | None], help_: Callable[[], str]) -> None:
         """Make the lines.
 
         Args:
-            draft: returns what is written.
+            draft: returns what is written; None while there is nothing to begin with.
             help_: returns what is said of the row under the cursor.
         """
         super().__init__()
@@ -62,10 +62,10 @@ class Status(Canvas):
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """Return the lines."""
         draft = self._draft()
-        rows = [
-            line(Span("─" * width, "muted")),
-            crop(line(Span(f" {self._help()}", "muted")), width),
-        ]
+        rule = line(Span("─" * width, "muted"))
+        if draft is None:
+            return [rule, line(Span(" looking for engines, models and GPUs …", "muted"))]
+        rows = [rule, crop(line(Span(f" {self._help()}", "muted")), width)]
         if not draft.problems:
             rows += [crop(row, width) for row in forecast_lines(self.forecast, draft.name)]
         for problem in draft.problems[: height - 3]:

@@ -18,6 +18,7 @@ from tui.experiment.launch_page import launch_page
 from tui.experiment.levels_page import levels_page
 from tui.experiment.server_page import server_page
 from tui.experiment.verdict_page import verdict_page
+from tui.experiment_rows import RUNNING
 from tui.keymap import Scope
 from tui.screens.view import Question, View
 from tui.spans import EMPTY, Line, Span, joined, line
@@ -103,7 +104,7 @@ class ExperimentView(View):
         if answer is None:
             return line(Span("Experiment", "title"))
         experiment, verdict = answer.experiment, answer.experiment.verdict
-        symbol = outcome_symbol(experiment)
+        symbol = RUNNING if experiment.outcome is None else outcome_symbol(experiment)
         value = (
             figures.objective(verdict.objective, verdict.value)
             if verdict is not None and verdict.value is not None

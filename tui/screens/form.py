@@ -1,7 +1,7 @@
 """A new task, or another version of one: a form, and beside it the YAML that it writes."""
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from textual.containers import Horizontal, Vertical
@@ -13,7 +13,6 @@ from core.machine.nvml import NvmlGpus
 from core.report.forecast import Forecast, forecast
 from core.store import StoredTask, Viewer
 from tui import commands
-from tui.columns import Column
 from tui.dialogs.asking import Confirm
 from tui.form.changing import Changing
 from tui.form.discovery import Machine, discover
@@ -21,11 +20,9 @@ from tui.form.draft import Draft
 from tui.form.drafts import NEW, Origin, draft_path, editor, forget_draft, keep_draft, read_draft
 from tui.form.panes import Status, YamlPane
 from tui.form.proposal import propose
-from tui.form.rows import FormRow, form_rows
 from tui.keymap import Scope
 from tui.screens.view import Question
 from tui.spans import Line, Span, line
-from tui.widgets.table import Table, Window
 
 BESIDE_FROM = 100
 """Columns from which the YAML stands beside the form."""
@@ -40,9 +37,9 @@ class FormView(Changing):
     def __init__(self) -> None:
         super().__init__()
         self._origin = NEW
-        self._draft: Draft | None = None
-        self.machine = None
         self._showing: Literal["form", "yaml"] = "form"
+        self._yaml = YamlPane()
+        self._status = Status(lambda: self._draft, self._help)
 
     # What is written
 
@@ -54,40 +51,27 @@ class FormView(Changing):
             self._draft = Draft(kept)
         elif origin.text is not None:
             self._draft = Draft(origin.text)
-
-    @property
-    def draft(self) -> Draft:
-        """The task as it is written so far."""
-        return self._draft or Draft("")
-
-    @property
-    def row(self) -> FormRow | None:
-        """The row under the cursor."""
-        return self._table.current
+        self._showing = "form"
+        if self.is_mounted:
+            self._table.focus()
 
     def body(self) -> Sequence[Widget]:
         """Return the form, the YAML beside it, and what there is to say below them."""
-        self._table: Table[FormRow] = Table(
-            lambda row: (row.kind, row.title, row.path), id="form", numbered=False
-        )
-        self._yaml = YamlPane()
-        self._status = Status(lambda: self.draft, self._help)
-        self._panes = Horizontal(self._table, self._yaml)
-        return [Vertical(self._panes, self._status)]
+        return [Vertical(Horizontal(self._table, self._yaml), self._status)]
 
     def on_mount(self) -> None:
-        """Choose the columns, and take the keys."""
-        self._table.columns = (
-            Column("field", _title, rank=0, most=26),
-            Column("value", _value, rank=0, most=60, stretch=True),
-        )
+        """Take the keys."""
         self._table.focus()
 
     def arrive(self) -> None:
         """Show the draft."""
         self._lay_out()
+        if self._draft is None and self.machine is not None:
+            self._draft = propose(self.machine)
         if self._draft is not None:
-            self._take(self._draft, keep=False)
+            self.take(self._draft, keep=False)
+        else:
+            self._table.reset()
 
     def heading(self) -> Line:
         """Return what is written, and whether it can be run."""
@@ -125,35 +109,26 @@ class FormView(Changing):
     def _found(self, machine: Machine) -> None:
         self.machine = machine
         if self._draft is None:
-            self._take(propose(machine), keep=False)
+            self.take(propose(machine), keep=False)
         self.ask()
 
-    def _take(self, draft: Draft, *, keep: bool = True, from_yaml: bool = False) -> None:
+    def take(self, draft: Draft, *, keep: bool = True, from_yaml: bool = False) -> None:
         """Make `draft` the one that is written, and show it everywhere."""
-        self._draft = draft
+        super().take(draft)
         self._status.forecast = None
         self.ask()
         if not from_yaml:
             self._yaml.show(draft.text)
-        rows = tuple(form_rows(draft))
-        if draft.document is not None:
-            self._table.show(Window(0, rows, len(rows)))
         self._status.redraw()
         self.retitle()
         if keep:
             keep_draft(self._origin.name, draft.text)
 
-    def change(self, change: Callable[[Draft], Draft]) -> None:
-        try:
-            self._take(change(self.draft))
-        except ValueError as error:
-            self.autotuner.say(f"✗ {error}: mend it in the YAML (Tab)", "bad")
-
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Take in what was typed into the YAML."""
         event.stop()
         if self._yaml.has_focus and self._yaml.text != self.draft.text:
-            self._take(Draft(self._yaml.text), from_yaml=True)
+            self.take(Draft(self._yaml.text), from_yaml=True)
 
     # Layout
 
@@ -202,7 +177,7 @@ class FormView(Changing):
         except (OSError, HostError) as error:
             self.autotuner.say(f"✗ {error}", "bad")
             return
-        self._take(Draft(read_draft(self._origin.name) or ""))
+        self.take(Draft(read_draft(self._origin.name) or ""))
         self.autotuner.action_repaint()
 
     def action_start_over(self) -> None:
@@ -215,9 +190,7 @@ class FormView(Changing):
     def _start_over(self) -> None:
         forget_draft(self._origin.name)
         self.open(self._origin)
-        if self._draft is None and self.machine is not None:
-            self._draft = propose(self.machine)
-        self._take(self.draft, keep=False)
+        self.arrive()
 
     def action_keep(self) -> None:
         """Keep the task for later."""
@@ -254,13 +227,3 @@ class FormView(Changing):
         self._draft = None
         self.autotuner.go("task" if start else "tasks", self.autotuner.subject.at(stored.id))
         return said
-
-
-def _title(row: FormRow) -> Line:
-    if row.kind == "heading":
-        return line(Span(row.title, "heading"))
-    return line("  ", row.title)
-
-
-def _value(row: FormRow) -> Line:
-    return line(Span(row.value, "accent" if row.given else "muted"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from core.events import Experiment
+from core.events import ProcessIdentity
 from core.machine import census, guarded_kill, identity, leftovers
 from core.machine.census import Group
 from core.machine.gpus import Gpus
@@ -15,7 +15,15 @@ from core.machine.nvml import NvmlGpus
 from core.store import Viewer
 from tui.dialogs.asking import Ask, Confirm
 from tui.keymap import Scope
-from tui.process_rows import COLUMNS, ProcessRow, confirmation_lines, details, launch_of
+from tui.process_rows import (
+    COLUMNS,
+    Launch,
+    ProcessRow,
+    confirmation_lines,
+    details,
+    is_launch_of,
+    numbers_of,
+)
 from tui.screens.requests import stop_task
 from tui.screens.view import Question, View
 from tui.spans import Line, Span, line
@@ -34,7 +42,7 @@ class ProcessesView(View):
     def __init__(self) -> None:
         super().__init__()
         self._groups: tuple[Group, ...] | None = None
-        self._names: dict[str, tuple[str, str]] = {}
+        self._launches: dict[ProcessIdentity, Launch] = {}
 
     def body(self) -> Sequence[Widget]:
         """Return the table, and what there is to say of the row under the cursor."""
@@ -68,36 +76,37 @@ class ProcessesView(View):
 
         return [
             Question(look, self._show, "machine"),
-            Question(self._read_launches, self._show_names),
+            Question(self._read_launches, self._show_launches),
         ]
 
-    async def _read_launches(self, viewer: Viewer) -> dict[str, tuple[str, str]]:
-        """Return what each server serves, and its log, by its marker."""
-        named: dict[str, tuple[str, str]] = {}
-        for marker in {group.marker for group in self._groups or () if group.marker}:
-            launch = launch_of(marker)
-            task = await viewer.find(f"#{launch[0]}") if launch else None
-            if launch is None or task is None:
+    async def _read_launches(self, viewer: Viewer) -> dict[ProcessIdentity, Launch]:
+        """Return what each server was launched for, by its guardian."""
+        found: dict[ProcessIdentity, Launch] = {}
+        for group in self._groups or ():
+            numbers = numbers_of(group.marker)
+            task = await viewer.find(f"#{numbers[0]}") if numbers else None
+            if numbers is None or task is None or group.guardian is None:
                 continue
-            experiment: Experiment | None = await viewer.experiment(*launch)
-            log = experiment.log if experiment is not None else ""
-            named[marker] = (f"{task.ref}, experiment {launch[1]}", log)
-        return named
+            experiment = await viewer.experiment(*numbers)
+            if experiment is not None and is_launch_of(group, task, experiment):
+                name = f"{task.ref}, experiment {numbers[1]}"
+                found[group.guardian] = Launch(*numbers, name, experiment.log)
+        return found
 
     def _show(self, groups: tuple[Group, ...]) -> None:
-        before = {group.marker for group in self._groups or ()}
+        before = {group.guardian for group in self._groups or ()}
         self._groups = groups
         self._fill()
-        if {group.marker for group in groups} - before:
+        if {group.guardian for group in groups} - before:
             self.ask()  # there are launches whose names are not known yet
 
-    def _show_names(self, launches: dict[str, tuple[str, str]]) -> None:
-        self._names = launches
+    def _show_launches(self, launches: dict[ProcessIdentity, Launch]) -> None:
+        self._launches = launches
         self._fill()
 
     def _fill(self) -> None:
         rows = tuple(
-            ProcessRow(group, *self._names.get(group.marker, ("", "")))
+            ProcessRow(group, self._launches.get(group.guardian) if group.guardian else None)
             for group in self._groups or ()
         )
         self._table.empty = empty_lines(
@@ -125,13 +134,14 @@ class ProcessesView(View):
         row = self.current
         if row is None:
             return
-        launch = launch_of(row.group.marker)
         if row.group.standing == "foreign":
             self.autotuner.say("it is none of ours; K ends one process by its PID", "warn")
         elif row.group.standing == "leftover":
             self._end_leftover(row)
-        elif launch is not None:
-            stop_task(self.autotuner, launch[0])
+        elif row.launch is not None:
+            stop_task(self.autotuner, row.launch.task)
+        else:
+            self.autotuner.say("its run is kept in another AUTOTUNER_HOME: stop it there", "warn")
 
     def _end_leftover(self, row: ProcessRow) -> None:
         guardian = row.group.guardian
@@ -192,19 +202,19 @@ class ProcessesView(View):
 
     def action_log(self) -> None:
         """Show the server's log."""
-        row = self.current
-        launch = launch_of(row.group.marker) if row is not None else None
-        if row is None or launch is None or not row.log:
-            self.autotuner.say("only servers of ours have a log", "warn")
-            return
-        self.autotuner.go("log", self.autotuner.subject.at(*launch))
+        self._open("log", "only servers of runs that are kept here have a log")
 
     def on_table_opened(self) -> None:
         """Show the experiment that the server serves."""
-        row = self.current
-        launch = launch_of(row.group.marker) if row is not None else None
-        if launch is not None:
-            self.autotuner.go("experiment", self.autotuner.subject.at(*launch))
+        self._open("experiment", "only servers of runs that are kept here have an experiment")
+
+    def _open(self, screen: str, otherwise: str) -> None:
+        launch = self.current.launch if self.current is not None else None
+        if launch is None:
+            self.autotuner.say(otherwise, "warn")
+        else:
+            subject = self.autotuner.subject.at(launch.task, launch.experiment)
+            self.autotuner.go(screen, subject)
 
 
 class Details(Canvas):

@@ -202,7 +202,6 @@ class TaskView(View):
             self._side.display = wide
             self.ask()  # the panel has a question of its own
         self._side.styles.width = max(42, self.size.width // 3)
-        self._now.styles.height = 5 if self.size.height < 32 else 6
 
     def on_table_wanted(self) -> None:
         """Ask for other rows."""

@@ -9,7 +9,6 @@ from textual.widget import Widget
 
 from core.machine import identity
 from core.machine.nvml import NvmlGpus
-from core.report.characters import one_line
 from core.store import Lease, Page, TaskState, TaskSummary, Viewer
 from tui import commands
 from tui.dialogs.asking import Ask, Confirm
@@ -18,12 +17,16 @@ from tui.gpu_watch import GpusSeen, gpus_reading, strip
 from tui.keymap import Scope
 from tui.screens.requests import ask_for_export, run_task, stop_task
 from tui.screens.view import Question, View
-from tui.spans import EMPTY, Line, Span, line, wrap
-from tui.task_rows import COLUMNS, TaskRow
+from tui.spans import Line, Span, line
+from tui.task_rows import COLUMNS, TaskRow, details
 from tui.widgets.canvas import Canvas
 from tui.widgets.table import Order, Table, Window, empty_lines
 
 _MOST_GPUS = 4
+_FRAME = 5
+"""Lines that title, hints and the table's header take."""
+_TALL = 30
+"""Lines from which there is always room to say more of one task."""
 
 _ORDERS: tuple[Choice[str], ...] = (
     Choice("created", "when it was made"),
@@ -152,8 +155,9 @@ class TasksView(View):
     def on_table_moved(self) -> None:
         """Say more of the task under the cursor, where there is room."""
         row = self._table.current
-        room = self.size.height >= 30
-        self._below.show(_details(row, self.size.width) if row is not None and room else [])
+        rows = details(row, self.size.width) if row is not None else []
+        room = self.size.height - _FRAME - self._gpus.size.height - self._table.total
+        self._below.show(rows if room >= len(rows) or self.size.height >= _TALL else [])
 
     def on_table_opened(self) -> None:
         """Show the task under the cursor."""
@@ -265,20 +269,6 @@ class _Rows(Canvas):
 
     def draw(self, width: int, height: int) -> Sequence[Line]:  # noqa: ARG002
         return self._rows
-
-
-def _details(row: TaskRow, width: int) -> list[Line]:
-    task = row.task
-    verdict = task.best_verdict
-    rows = [EMPTY, line(Span(f" {task.ref}", "title"), Span(f"  {one_line(task.model)}", "muted"))]
-    if verdict is not None and task.best is not None:
-        held = [
-            f"{'✓' if slo.held else '!'} {slo.metric} {slo.actual:.4g} s of {slo.threshold:g} s"
-            for slo in verdict.slos
-            if slo.actual is not None
-        ]
-        rows += wrap(f" best: experiment {task.best}   {'   '.join(held)}", width, most=2)
-    return rows
 
 
 _NO_TASKS = empty_lines(
