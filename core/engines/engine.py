@@ -61,6 +61,8 @@ class Engine(ABC):
     """Where a POST empties the prefix cache; the first one the server has is used."""
     info_paths: ClassVar[tuple[str, ...]] = ()
     """Pages of JSON on which a running server tells of itself, for `own_account`."""
+    secret_variables: ClassVar[Mapping[str, str]] = {}
+    """Variables that it takes for flags that hold a secret, by flag."""
     image: ClassVar[str | None] = None
     """Its official container image, without a tag; None where there is none."""
     requests: ClassVar[RequestShape] = RequestShape()

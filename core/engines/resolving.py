@@ -22,6 +22,7 @@ from core.engines.engine import Engine, GpuFacts
 from core.engines.model_facts import ModelFacts
 from core.engines.presets import Shelf, shelf
 from core.engines.registry import ENGINES, explain_unknown
+from core.engines.secret_flags import as_variables, tuned_secrets
 from core.task import (
     FieldPath,
     Merged,
@@ -70,7 +71,7 @@ def resolved(
         gpus: what a server may get; None where that is not known.
 
     Raises:
-        TaskError: it names presets that there are not.
+        TaskError: it names presets that there are not, or tunes a secret.
     """
     settled = settle(reading.task, engine, facts, gpus)
     if settled.mistakes:
@@ -87,7 +88,7 @@ class Settled:
     told: tuple[tuple[FieldPath, str], ...]
     """What there is to say of it, and where."""
     mistakes: tuple[tuple[FieldPath, str], ...]
-    """Presets that there are not."""
+    """Presets that there are not, and secrets where none may be."""
 
 
 def settle(
@@ -114,6 +115,8 @@ def settle(
     for source in (task.parameters, joined.parameters, recommended):
         parameters = {**parameters, **_not_in(parameters, source, engine)}
     told += _overruled(parameters, engine)
+    task, of_secrets = as_variables(task, engine)
+    told += of_secrets
     settled = task.model_copy(
         update={
             "base_runtime": engine.name,
@@ -121,7 +124,11 @@ def settle(
             "parameters": parameters,
         }
     )
-    mistakes = (*_preset_mistakes(task, engine, shelved), *_dimension_mistakes(task, engine))
+    mistakes = (
+        *_preset_mistakes(task, engine, shelved),
+        *_dimension_mistakes(task, engine),
+        *tuned_secrets(settled, engine),
+    )
     return Settled(settled, tuple(told), mistakes)
 
 

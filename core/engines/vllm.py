@@ -42,6 +42,7 @@ class Vllm(Engine):
 
     name = "vllm"
     image = "vllm/vllm-openai"
+    secret_variables = {"api-key": "VLLM_API_KEY", "hf-token": "HF_TOKEN"}  # noqa: RUF012
     requests = RequestShape(extras={"ignore_eos": True}, length_fields=("max_tokens", "min_tokens"))
     metrics = metric_names.VLLM
     cache_reset_paths = ("/reset_prefix_cache",)

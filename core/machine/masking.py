@@ -3,24 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from core.task import is_secret_name
+
 MASK = "***"
 
 _SHORTEST_SECRET = 6
 """Shorter values, such as `dummy` or `EMPTY`, guard nothing and would blot out common words."""
-_SECRET_WORDS = {"token", "secret", "password", "passwd", "passphrase", "credential", "credentials"}
-_KEYS = {"api", "access", "private", "secret", "auth", "account", "signing", "encryption"}
 _IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-
-
-def is_secret_name(name: str) -> bool:
-    """Return whether a flag or variable of that name holds a secret: `--api-key`, `HF_TOKEN`.
-
-    Only the end of the name counts, so that `--tokenizer` and `--max-total-tokens` stay readable.
-    """
-    *before, last = re.split(r"[-_]", name.strip("-").lower())
-    if last in _SECRET_WORDS or last == "apikey":
-        return True
-    return last == "key" and bool(before) and before[-1] in _KEYS
 
 
 def secrets_of(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:

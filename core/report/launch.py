@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 
-from core.machine.masking import is_secret_name
+from core.task import is_secret_name
 
 
 def launch_command(argv: Sequence[str], environment: Mapping[str, str]) -> str:

@@ -51,13 +51,12 @@ from core.load.server_metrics import with_server_metrics
 from core.load.server_watch import ServerWatch, reset_cache
 from core.machine import ports
 from core.machine.gpu_recorder import GpuRecorder
-from core.machine.masking import is_secret_name
 from core.run.company import with_company
 from core.run.gpu_use import with_gpu_use
 from core.run.hosting import Berth
 from core.run.levels import ascending, at_load, spoiled_by
 from core.run.orders import Order, Workbench
-from core.task import Level
+from core.task import Level, is_secret_name
 from core.verdict import judge, objective_metric
 
 T = TypeVar("T")

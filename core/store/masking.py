@@ -7,8 +7,13 @@ shape or the name of a secret.
 
 import re
 
+from core.task import Task, is_secret_name
+
 SECRET = "<secret>"
 """What stands in its place: plain text in YAML, in JSON and to a reader."""
+
+_SHORTEST_SECRET = 6
+"""Shorter values, such as `dummy` or `EMPTY`, guard nothing and would blot out common words."""
 
 _SHAPES = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}"
@@ -47,3 +52,28 @@ def mask(text: str) -> str:
     text = _SHAPES.sub(SECRET, text)
     text = _CREDENTIALS_IN_URL.sub(SECRET, text)
     return _NAMED.sub(rf"\1{SECRET}", text)
+
+
+def without_secrets(task: Task) -> Task:
+    """Return the task with `<secret>` for every variable and argument that is named like one."""
+    engine = task.engine
+    update = {
+        "environment": {
+            n: SECRET if is_secret_name(n) else v for n, v in engine.environment.items()
+        },
+        "arguments": {
+            n: SECRET if is_secret_name(n) and isinstance(v, str) else v
+            for n, v in engine.arguments.items()
+        },
+    }
+    return task.model_copy(update={"engine": engine.model_copy(update=update)})
+
+
+def mask_task_text(text: str, task: Task) -> str:
+    """Return a task file's text with none of that task's secrets in it."""
+    named = {**task.engine.environment, **task.engine.arguments}
+    values = {str(v) for n, v in named.items() if is_secret_name(n) and isinstance(v, str)}
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) >= _SHORTEST_SECRET:
+            text = text.replace(value, SECRET)
+    return mask(text)

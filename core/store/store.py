@@ -22,7 +22,7 @@ from core.store.connection import writing
 from core.store.faults import explain
 from core.store.history import append, closing_events, last_event
 from core.store.location import database
-from core.store.masking import mask
+from core.store.masking import mask, mask_task_text, without_secrets
 from core.store.queries import Values, fold, read_leases, read_tasks, understood
 from core.store.rows import ClaimedError, DeadRun, Lease, StoredTask
 from core.task import Task
@@ -91,9 +91,9 @@ class Store:
             " :now FROM task WHERE name = :name",
             {
                 "name": task.task_name,
-                "text": mask(text),
+                "text": mask_task_text(text, task),
                 "source": source,
-                "document": mask(task.model_dump_json()),
+                "document": mask(without_secrets(task).model_dump_json()),
                 "engine": task.base_runtime,
                 "model": task.model.id_or_path,
                 "now": time.time(),

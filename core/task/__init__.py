@@ -23,6 +23,7 @@ from core.task.expectation import Expectation
 from core.task.frozen import Frozen, Section
 from core.task.preset import Merged, Preset, merge
 from core.task.reading import Reading, parse_task, read_preset, read_task
+from core.task.secret_names import is_secret_name
 from core.task.shares import Shares, share_out
 from core.task.slo import STATISTICS, Slo, SloTarget, Statistic
 from core.task.source import FieldPath, Source, dotted, read_text
@@ -95,6 +96,7 @@ __all__ = [
     "condition_mistakes",
     "dotted",
     "finite_values",
+    "is_secret_name",
     "merge",
     "parse_task",
     "read_preset",

@@ -24,7 +24,7 @@ base_runtime: custom
 model: {{id_or_path: llama-3.1-8b}}
 engine:
   command: "{python} {server} --model-path {{model}} --port {{port}} --start-speed 25 {{flags}}"
-  environment: {{HF_TOKEN: {token}}}
+  environment: {{HF_TOKEN: {token}, AWS_SECRET_ACCESS_KEY: {token}-of-aws}}
 parameters: {{page-size: [1]}}
 optimization: {{max_iterations: 1, confirmation: false, baseline: false}}
 benchmark:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.machine.masking import is_secret_name, masked, masked_text, secrets_of
+from core.machine.masking import masked, masked_text, secrets_of
+from core.task import is_secret_name
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("parameters: {page-size: [1.5]}", 4, "needs a whole number, not 1.5"),
         ("parameters: {tp: [1], tp_size: [2]}", 4, "tp_size: is tp under another name"),
         ("engine: {arguments: {max-num-seqs: 8}}\nparameters: {tp: 1}", 4, "max-running-requests"),
+        ("parameters: {api-key: [abc]}", 4, "shown; write it in engine.arguments"),
         ("parameters: {}", 4, "nothing to tune; give a flag some, or write `auto`"),
         ("presets: [sglang-memry]", 4, "'sglang-memry' is no preset"),
         ("presets: [sglang-memry]", 4, "did you mean sglang-memory"),

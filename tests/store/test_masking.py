@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from core.store.masking import SECRET, mask
+from core.store.masking import SECRET, mask, mask_task_text, without_secrets
+from core.task import parse_task
 
 TOKEN = "hf_abcdefghijklmnopqrstuvwx"
 
@@ -100,3 +101,16 @@ def test_yaml_stays_yaml() -> None:
             "arguments": {"api-key": SECRET},
         }
     }
+
+
+def test_a_task_is_kept_without_what_its_own_names_call_a_secret() -> None:
+    text = (
+        "task_name: t\nbase_runtime: custom\nmodel: {id_or_path: m}\n"
+        "engine:\n  environment: {AWS_SECRET_ACCESS_KEY: abcdef12, OMP_NUM_THREADS: '1'}\n"
+        "  arguments: {auth-token: qwerty34, page-size: 16}\n"
+    )
+    task = parse_task(text).task
+    kept = without_secrets(task).engine
+    assert kept.environment == {"AWS_SECRET_ACCESS_KEY": SECRET, "OMP_NUM_THREADS": "1"}
+    assert kept.arguments == {"auth-token": SECRET, "page-size": 16}
+    assert parse_task(mask_task_text(text, task)).task.engine == kept

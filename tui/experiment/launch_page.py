@@ -1,8 +1,9 @@
 """The command that starts an experiment's server again, and what else made it what it was. Pure."""
 
-from core.machine.masking import MASK, is_secret_name, masked_text
+from core.machine.masking import MASK, masked_text
 from core.report.characters import one_line
 from core.report.launch import launch_command_folded
+from core.task import is_secret_name
 from tui.experiment.answer import ExperimentAnswer
 from tui.spans import EMPTY, Line, Span, fit, line, wrap
 

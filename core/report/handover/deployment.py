@@ -6,8 +6,8 @@ from pathlib import Path
 
 from core.engines.registry import ENGINES
 from core.errors import AutotunerError
-from core.machine.masking import is_secret_name
 from core.report.conclusion import Conclusion
+from core.task import is_secret_name
 
 PORT = 8000
 """Where a container listens, inside and, on 127.0.0.1, outside."""

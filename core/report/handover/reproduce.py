@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from core.machine.masking import is_secret_name
 from core.report.characters import one_line
 from core.report.conclusion import Conclusion
 from core.report.findings import Findings
 from core.report.handover.containers import as_yaml
-from core.task import Expectation
+from core.task import Expectation, is_secret_name
 
 _REPLACED = {
     "parameters", "recommended", "presets", "presets_merge", "quant_config", "parallel_config",
