@@ -124,15 +124,18 @@ class LocalServer:
         began = time.monotonic()
         remains: list[Remains] = []
         killed: tuple[str, ...] = ()
+        peak: int | None = None
         if self._supervised is not None:
             if await self._supervised.stop():
                 killed = self._supervised.gone.result().killed
+            if self.ended.done():
+                peak = self.ended.result().peak_bytes
             remains += [_process_left(who) for who in self._supervised.remaining()]
             remains += await _port_left(self._port.number)
             if self._memory is not None:
                 remains += await self._memory.remains()
         self._port.close()
-        return StopReport(tuple(remains), time.monotonic() - began, killed)
+        return StopReport(tuple(remains), time.monotonic() - began, killed, peak)
 
 
 def server_environment(

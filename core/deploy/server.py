@@ -45,6 +45,8 @@ class StopReport:
     """How long stopping and looking took."""
     killed: tuple[str, ...] = ()
     """Processes that did not end when asked and were killed: name and PID."""
+    peak_bytes: int | None = None
+    """Most host memory that its processes were seen with; None: they could not be seen."""
 
     @property
     def clean(self) -> bool:

@@ -96,6 +96,9 @@ class Experiment(Frozen):
     """UUIDs of the leased GPUs."""
     log: str = ""
     """Path of the server's log."""
+    peak_memory: int | None = None
+    """Most host memory of the server's processes, in bytes. None: it was not seen, or is that of a
+    simulation."""
     phase: Phase = Phase.QUEUED
     phase_detail: str = ""
     """What the phase is doing: `loading weights`, `level 2 of 3`."""

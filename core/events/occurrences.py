@@ -9,7 +9,9 @@ RunBegan
     LevelProgress …                    once a second
     LevelMeasured
     ExperimentJudged                   the result; committed before anything is torn down
-    PhaseBegan stopping · done
+    PhaseBegan stopping
+    ServerStopped                      what it took
+    PhaseBegan done
   SearchAdvanced                       best so far, what is left, how long it will take
   SearchEnded                          nothing more is searched, and why
   SearchReopened                       more is searched after all, and why
@@ -96,6 +98,16 @@ class ServerLaunched(Occurrence):
     url: str
     log: str
     gpus: tuple[str, ...] = ()
+
+
+class ServerStopped(Occurrence):
+    """The server has ended."""
+
+    type: Literal["server_stopped"] = "server_stopped"
+    experiment: int
+    peak_memory: int
+    """Bytes: the most host memory that its processes were seen with, shared pages counted once for
+    each of them."""
 
 
 class LevelProgress(Occurrence):
@@ -212,6 +224,7 @@ Event: TypeAlias = Annotated[
     | ExperimentQueued
     | PhaseBegan
     | ServerLaunched
+    | ServerStopped
     | LevelProgress
     | LevelMeasured
     | ExperimentJudged

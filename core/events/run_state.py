@@ -23,6 +23,7 @@ from core.events.occurrences import (
     SearchEnded,
     SearchReopened,
     ServerLaunched,
+    ServerStopped,
     WinnerConfirmed,
 )
 
@@ -113,6 +114,10 @@ class RunState:
             case ServerLaunched():
                 changed = self._known(event.experiment).model_copy(
                     update={"argv": event.argv, "log": event.log, "gpus": event.gpus}
+                )
+            case ServerStopped():
+                changed = self._known(event.experiment).model_copy(
+                    update={"peak_memory": event.peak_memory}
                 )
             case LevelMeasured():
                 old = self._known(event.experiment)

@@ -38,9 +38,9 @@ class ExitReport:
     """How long it ran."""
     cpu_seconds: float = 0.0
     """Processor time of it and of the children it waited for."""
-    peak_bytes: int = 0
+    peak_bytes: int | None = None
     """Most resident memory that the whole tree was seen with, every few seconds; at least the most
-    that the process itself, or a child it waited for, ever had."""
+    that the process itself, or a child it waited for, ever had. None: the guardian was killed."""
     oom_kills: int | None = None
     """Processes of this machine that the kernel killed for want of memory while it ran; None if it
     keeps no count."""

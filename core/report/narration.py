@@ -22,6 +22,7 @@ from core.events import (
     SearchEnded,
     SearchReopened,
     ServerLaunched,
+    ServerStopped,
     SubRound,
     WinnerConfirmed,
 )
@@ -40,7 +41,7 @@ def narrate(event: Event, state: RunState) -> str | None:
     match event:
         case RunBegan():
             return _began(event)
-        case HostDescribed():
+        case HostDescribed() | ServerStopped():
             return None
         case ExperimentQueued():
             why = f" ({one_line(event.reason)})" if event.reason else ""

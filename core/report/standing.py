@@ -47,6 +47,8 @@ class Costs(Frozen):
     gpus: int
     peak_memory_bytes: int | None = None
     """Most memory in use on any one GPU."""
+    host_memory_bytes: int | None = None
+    """Most memory of the machine itself that the server's processes were seen with."""
     start_seconds: float | None = None
     """From launch until it was ready."""
     power_watts: float | None = None
@@ -177,6 +179,7 @@ def _costs(runs: Sequence[Experiment]) -> Costs:
     return Costs(
         gpus=len(runs[0].gpus) or (sub_rounds[0].gpus if sub_rounds else 1),
         peak_memory_bytes=max(peaks, default=None),
+        host_memory_bytes=max((r.peak_memory for r in runs if r.peak_memory), default=None),
         start_seconds=fmean(starts) if starts else None,
         power_watts=joules / seconds if seconds else None,
         joules_per_token=joules / tokens if tokens else None,

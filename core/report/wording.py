@@ -104,6 +104,7 @@ def costs(found: Costs) -> tuple[tuple[str, str], ...]:
             "GPU memory, at most",
             None if found.peak_memory_bytes is None else gib(found.peak_memory_bytes),
         ),
+        ("host memory, at most", _or_none(found.host_memory_bytes, gib)),
         ("start-up", _or_none(found.start_seconds, figures.duration)),
         ("power", _or_none(found.power_watts, lambda w: f"{figures.number(w)} W")),
         (
@@ -381,7 +382,7 @@ def _moment(unix_time: float | None) -> str:
     return datetime.fromtimestamp(unix_time).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
 
 
-def gib(count: int) -> str:
+def gib(count: float) -> str:
     """Write a number of bytes: 23.4 GiB."""
     return f"{figures.number(count / 2**30)} GiB"
 

@@ -34,6 +34,7 @@ from core.events import (
     PhaseBegan,
     Probe,
     ServerLaunched,
+    ServerStopped,
     SubRound,
 )
 from core.load import (
@@ -405,6 +406,9 @@ class ExperimentRun:
         await self._bench.journal.settled()
 
     def _report(self, stopped: StopReport) -> None:
+        if stopped.peak_bytes is not None and not self._bench.engine.simulated:
+            number, peak = self._order.number, stopped.peak_bytes
+            self._say(ServerStopped(at=time.time(), experiment=number, peak_memory=peak))
         if stopped.killed:
             self._warn(f"had to be killed after the grace period: {', '.join(stopped.killed)}")
         for remains in stopped.remains:

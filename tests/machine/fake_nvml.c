@@ -7,6 +7,7 @@
  *   gpu0.gpu_load 50          gpu0.memory_load 20       gpu0.power 350000
  *   gpu0.energy 1000          gpu0.temperature 60       gpu0.sm_clock 1980
  *   gpu0.memory_clock 2619    gpu0.throttle 4           gpu0.pcie 1000
+ *   gpu0.power_limit 700000   gpu0.most_sm_clock 1980
  *   gpu0.process 123 1048576  gpu0.drawing 124 1024     gpu0.bus 0000:01:00.0
  *   gpu0.mig 1                gpu0.slice0.uuid MIG-a    gpu0.slice0.name NVIDIA H100 MIG 1g.10gb
  *   path 0 1 10               p2p 0 1 0                 gpu0.lane0 0000:02:00.0
@@ -118,6 +119,13 @@ nvml nvmlInitWithFlags(u32 flags) {
     return error;
 }
 nvml nvmlShutdown(void) { initialised = 0; return OK; }
+nvml nvmlSystemGetDriverVersion(char *out, u32 size) {
+    char text[LINE];
+    nvml error = fails("nvmlSystemGetDriverVersion");
+    if (error) return error;
+    snprintf(out, size, "%s", value("driver", 0, text) ? text : "");
+    return OK;
+}
 const char *nvmlErrorString(nvml error) { return error == LOST ? "GPU is lost" : "an error"; }
 nvml nvmlDeviceGetCount_v2(u32 *count) {
     nvml error = fails("nvmlDeviceGetCount");
@@ -179,6 +187,12 @@ nvml nvmlDeviceGetUtilizationRates(device d, utilization *out) {
 }
 nvml nvmlDeviceGetPowerUsage(device d, u32 *milliwatts) {
     return simple("nvmlDeviceGetPowerUsage", d, "power", milliwatts);
+}
+nvml nvmlDeviceGetEnforcedPowerLimit(device d, u32 *milliwatts) {
+    return simple("nvmlDeviceGetEnforcedPowerLimit", d, "power_limit", milliwatts);
+}
+nvml nvmlDeviceGetMaxClockInfo(device d, u32 clock, u32 *mhz) {
+    return clock == 1 ? simple("nvmlDeviceGetMaxClockInfo", d, "most_sm_clock", mhz) : NOT_SUPPORTED;
 }
 nvml nvmlDeviceGetTotalEnergyConsumption(device d, u64 *millijoules) {
     return ask("nvmlDeviceGetTotalEnergyConsumption", d, "energy", millijoules);

@@ -8,6 +8,7 @@ from core.report import figures
 from core.report.characters import BEST, one_line, outcome_symbol, slo_symbol
 from core.report.conclusion import outcome_in_words
 from core.report.narration import progress
+from core.report.wording import gib
 from core.store import TaskState
 from core.task import Slo, spell
 from core.verdict import gain, maximised, objective_metric
@@ -220,6 +221,8 @@ def _phases(experiment: Experiment, now: float, width: int) -> Iterator[Line]:
             Span("█" * min(length, room - begin + 1), style),
         )
         before += seconds
+    if experiment.peak_memory is not None:
+        yield line("   ", fit(line("memory"), _NAME), " ", gib(experiment.peak_memory), " at most")
 
 
 def wrap_line(of: Line, width: int) -> list[Line]:
