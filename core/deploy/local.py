@@ -172,6 +172,7 @@ def look_at(log: Path, root: ProcessIdentity, gpu_bytes: int) -> VitalSigns:
         resident_bytes=used.resident_bytes,
         read_bytes=used.read_bytes,
         gpu_bytes=gpu_bytes,
+        halted=used.halted,
     )
 
 

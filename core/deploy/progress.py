@@ -63,10 +63,10 @@ class SignsOfLife:
         self._last = first
 
     def see(self, at: float, now: VitalSigns, *, silent_work: bool = False) -> None:
-        """Take a later look in; `silent_work` counts as movement whatever is seen."""
+        """Take a later look in; `silent_work` counts as movement, unless a signal halts it."""
         worked = now.cpu_seconds - self._last.cpu_seconds
         if (
-            silent_work
+            (silent_work and not now.halted)
             or now.log != self._last.log
             or worked > _IDLE_CPU_SHARE * (at - self._seen_at)
             or abs(now.resident_bytes - self._last.resident_bytes) > _STILL_BYTES

@@ -3,7 +3,7 @@
 A health page alone proves little: servers answer it before they can serve, and after they no
 longer can. Waiting ends at once when the server ends. It goes on while anything moves (the log,
 processor time, memory) or while the log speaks of work that is known to be silent; a long silence
-cuts it off, and so does an absolute limit.
+cuts it off, and so does an absolute limit. A server that a signal halts is soon given up.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ from core.events import Failure, FailureKind
 _LOOK = 0.5
 """Seconds between two looks at the signs of life."""
 _DOOMED_SILENCE = 30.0
-"""Seconds of silence after which a server whose log names a fatal error is given up."""
+"""Seconds of silence after which a server is given up whose log names a fatal error, or that a
+signal halts."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class _Vigil:
         self._say = say
         self._stage = Stage("starting")
         self._read_bytes = 0
+        self._halted = ""
 
     def server_is_up(self) -> None:
         """Take note that from here on only a token is waited for."""
@@ -127,11 +129,16 @@ class _Vigil:
             now = await self._server.vital_signs()
             at = time.monotonic()
             life.see(at, now, silent_work=self._stage.silent)
+            if now.why_halted != self._halted:
+                self._halted = now.why_halted
+                self._say(self._halted or self._stage.name)
             if at - began > self._patience.total:
                 return await self._why_not_ready(f"was not ready after {at - began:.0f} s")
             if life.silence > self._patience.silence:
                 return await self._why_not_ready(f"showed no life for {life.silence:.0f} s")
             if life.silence > _DOOMED_SILENCE:
+                if self._halted:
+                    return await self._why_not_ready("was halted")
                 failure = await self._diagnosis()
                 if failure.kind is not FailureKind.START_TIMEOUT:
                     return failure
@@ -141,6 +148,11 @@ class _Vigil:
         if failure.kind is not FailureKind.START_TIMEOUT:
             return failure
         message = f"the server {what}; its last known work: {self._stage.name}"
+        if self._halted:
+            message, advice = f"{message}; {self._halted}", "find out who halts it, then try again"
+            return failure.model_copy(
+                update={"message": message, "advice": advice, "transient": True}
+            )
         advice = "read its log, or raise timeouts.start if it would have got there"
         return failure.model_copy(update={"message": message, "advice": advice})
 

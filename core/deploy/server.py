@@ -23,6 +23,15 @@ class VitalSigns:
     """Read so far by its processes: a model comes from a slow disk without a word."""
     gpu_bytes: int = 0
     """Memory in use on its GPUs."""
+    halted: tuple[ProcessIdentity, ...] = ()
+    """Those of its processes that a signal holds."""
+
+    @property
+    def why_halted(self) -> str:
+        """What holds it, and what lets it go on; empty where nothing does."""
+        if not self.halted:
+            return ""
+        return f"a signal halts {self.halted[0]}; `kill -CONT {self.halted[0].pid}` lets it go on"
 
 
 @dataclass(frozen=True)

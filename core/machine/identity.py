@@ -44,6 +44,8 @@ class TreeUsage:
     """Resident memory, shared pages counted once for each process."""
     read_bytes: int
     """Read so far by those that live, as far as it can be seen."""
+    halted: tuple[ProcessIdentity, ...]
+    """Those that a signal holds, parents first."""
 
 
 def identify(pid: int) -> ProcessIdentity | None:
@@ -121,6 +123,7 @@ def usage(identity: ProcessIdentity) -> TreeUsage:
         cpu_seconds=sum(stat.cpu_ticks for stat in stats) / procfs.TICKS_PER_SECOND,
         resident_bytes=sum(stat.resident_bytes for stat in stats),
         read_bytes=sum(procfs.read_bytes(stat.pid) for stat in stats),
+        halted=tuple(of(stat) for stat in stats if stat.halted),
     )
 
 

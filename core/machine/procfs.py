@@ -32,6 +32,11 @@ class Stat(NamedTuple):
     resident_bytes: int
 
     @property
+    def halted(self) -> bool:
+        """Whether a signal holds it until SIGCONT; one that a debugger holds is not meant."""
+        return self.state == "T"
+
+    @property
     def ended(self) -> bool:
         """Whether only its exit status is left."""
         return self.state in "ZXx"

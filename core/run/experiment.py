@@ -72,6 +72,12 @@ _TIMEOUT_KINDS = {
     Phase.MEASURING: FailureKind.MEASURE_TIMEOUT,
 }
 
+_BLAMED_ON_THE_SERVER = {
+    FailureKind.REQUEST_ERRORS,
+    FailureKind.WARMUP_TIMEOUT,
+    FailureKind.MEASURE_TIMEOUT,
+}
+
 
 class ServerEndedError(Exception):
     """The server ended while it was being measured."""
@@ -351,8 +357,13 @@ class ExperimentRun:
             await asyncio.wait({working})
 
     async def _blame(self, failure: Failure) -> Failure:
-        """Return the failure; where the server has ended since, what that tells instead."""
-        if self._server is None or failure.kind is not FailureKind.REQUEST_ERRORS:
+        """Return the failure; where the server has ended or is halted, what that tells."""
+        if self._server is None or failure.kind not in _BLAMED_ON_THE_SERVER:
+            return failure
+        if halted := (await self._server.vital_signs()).why_halted:
+            told = {"message": f"{failure.message}; {halted}", "transient": True}
+            return failure.model_copy(update=told)
+        if failure.kind is not FailureKind.REQUEST_ERRORS:
             return failure
         # Connections break a moment before the process is gone.
         await asyncio.wait({self._server.ended}, timeout=1.0)

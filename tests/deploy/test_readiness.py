@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 
@@ -10,6 +11,7 @@ import pytest
 
 from core.deploy import LocalServer, NotReadyError, Patience, first_token, readiness, until_ready
 from core.events import FailureKind
+from core.machine import identity
 from tests.deploy.conftest import LaunchNasty
 
 GENEROUS = Patience(silence=60.0, total=120.0)
@@ -104,6 +106,27 @@ async def test_a_live_server_with_a_fatal_log_is_given_up_early(
     server = launch("--healthy-after", "1000", "--say", "NCCL error: unhandled system error")
     error = await failure_of(server, Patience(silence=1e6, total=1e6))
     assert error.failure.kind is FailureKind.ENVIRONMENT
+
+
+async def test_a_halted_server_is_named_and_given_up_early(
+    launch: LaunchNasty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "_DOOMED_SILENCE", 0.5)
+    server = launch("--healthy-after", "1000", "--say", "Capture cuda graph begin.")
+    await server.start()
+    await until_up(server)
+    assert identity.send(server.server, signal.SIGSTOP)
+    said: list[str] = []
+    with pytest.raises(NotReadyError) as caught:
+        await until_ready(server, patience=Patience(silence=1e6, total=1e6), say=said.append)
+    failure, pid = caught.value.failure, server.server.pid
+    assert failure.kind is FailureKind.START_TIMEOUT
+    assert failure.transient
+    assert f"was halted; its last known work: capturing CUDA graphs; a signal halts PID {pid}" in (
+        failure.message
+    )
+    assert any(f"`kill -CONT {pid}` lets it go on" in line for line in said)
+    assert (await server.stop()).clean
 
 
 async def test_a_wrong_model_name_is_a_refusal(
