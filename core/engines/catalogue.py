@@ -9,6 +9,7 @@ own (`core.engines.scanning`), which come first.
 
 import difflib
 import json
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.resources import files
@@ -29,6 +30,14 @@ class Catalogue(Frozen):
     engine: str
     version: str
     flags: tuple[Flag, ...]
+    executable: str | None = None
+    """The engine that they were read from; None for those that are shipped."""
+
+    @property
+    def program(self) -> str | None:
+        """The engine that the flags were read from, where it is still there to be launched."""
+        there = self.executable is not None and os.access(self.executable, os.X_OK)
+        return self.executable if there else None
 
     @classmethod
     def load(cls, engine: str) -> "Catalogue":
@@ -65,8 +74,9 @@ class Catalogue(Frozen):
             json.dumps(flag.model_dump(exclude_defaults=True), ensure_ascii=False)
             for flag in self.flags
         )
-        names = f'"engine": {json.dumps(self.engine)}, "version": {json.dumps(self.version)}'
-        return f'{{{names}, "flags": [\n{flags}\n]}}\n'
+        head = self.model_dump(include={"engine", "version", "executable"}, exclude_none=True)
+        named = json.dumps(head, ensure_ascii=False)[1:-1]
+        return f'{{{named}, "flags": [\n{flags}\n]}}\n'
 
     @cached_property
     def _by_name(self) -> dict[str, Flag]:

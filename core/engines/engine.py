@@ -84,6 +84,12 @@ class Engine(ABC):
             HostError: the engine's program is not on this machine.
         """
 
+    def executable(self, task: Task) -> str | None:
+        """Return which program to launch: the one that the task names, else the one that flags
+        were scanned from; None to look for it on PATH.
+        """
+        return task.engine.executable or (self.catalogue.program if self.catalogue else None)
+
     def gpus_needed(self, task: Task, configuration: Configuration) -> int:  # noqa: ARG002
         """Return how many GPUs one server of this configuration occupies."""
         return 0

@@ -128,6 +128,7 @@ def _facts(path: Path) -> ModelFacts:
         weight_bytes=None if missing else stored,
         layers=entry("block_count"),
         hidden=hidden,
+        intermediate=entry("feed_forward_length"),
         heads=heads,
         kv_heads=entry("attention.head_count_kv") or heads,
         head_size=None if key is None or value is None else (key + value) // 2,

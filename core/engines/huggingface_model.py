@@ -47,6 +47,7 @@ def read_folder(folder: Path) -> ModelFacts | None:
         layers=layers,
         kv_layers=_growing(kinds) if isinstance(kinds, list) else None,
         hidden=hidden,
+        intermediate=_number(inner, "intermediate_size", "ffn_dim", "n_inner"),
         heads=heads,
         kv_heads=_number(inner, "num_key_value_heads") or heads,
         head_size=size,

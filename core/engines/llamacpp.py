@@ -11,6 +11,7 @@ from core.engines import llamacpp_rules, metric_names, recommended
 from core.engines.catalogue import Catalogue
 from core.engines.engine import Command, Engine, GpuFacts, RequestShape
 from core.engines.in_force import InForce
+from core.engines.memory_estimate import MemoryEstimate
 from core.engines.model_facts import ModelFacts
 from core.engines.signs import COMMON_SIGNS, Sign
 from core.errors import HostError
@@ -75,7 +76,7 @@ class LlamaCpp(Engine):
         """Return `llama-server -m MODEL …`, with its metrics page on."""
         program = task.engine.executable or "/app/llama-server"
         if task.deployment_mode == "local":
-            program = str(find_llama_server(task.engine.executable))
+            program = str(find_llama_server(self.executable(task)))
         fixed = ["--model", task.model.id_or_path, "--host", host, "--port", str(port), "--metrics"]
         flags = self.catalogue.write(self.flags(task, configuration))
         return Command(argv=(program, *fixed, *flags), environment=task.engine.environment)
@@ -90,13 +91,18 @@ class LlamaCpp(Engine):
         )
 
     def conflict(
-        self,
-        flags: Mapping[str, FlagValue],
-        facts: ModelFacts | None,  # noqa: ARG002
-        gpus: GpuFacts | None,  # noqa: ARG002
+        self, flags: Mapping[str, FlagValue], facts: ModelFacts | None, gpus: GpuFacts | None
     ) -> str | None:
         """Return which flags do not go together, or with the model or the GPUs."""
-        return llamacpp_rules.conflict(flags)
+        return llamacpp_rules.conflict(flags, facts, gpus)
+
+    def memory(
+        self, task: Task, configuration: Configuration, facts: ModelFacts, gpus: GpuFacts
+    ) -> MemoryEstimate | None:
+        """Return what the configuration needs of the GPU's memory, where it uses one."""
+        if not self.gpus_needed(task, configuration):
+            return None
+        return llamacpp_rules.memory(self.flags(task, configuration), facts, gpus)
 
     def recommended_space(
         self, facts: ModelFacts | None, gpus: GpuFacts | None

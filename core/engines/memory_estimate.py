@@ -1,9 +1,11 @@
 """What a configuration needs of a GPU's memory at the least, with the arithmetic in words. Pure.
 
-Weights, the smallest KV cache that the engine starts with, CUDA graphs, and what CUDA and NCCL keep
-for themselves. A lower bound: what does not fit by it does not start, what fits may still not.
+Weights, the smallest KV cache that the engine starts with, activations, CUDA graphs, and what CUDA
+and NCCL keep for themselves. A lower bound: what does not fit by it does not start, what fits may
+still not.
 """
 
+from core.engines.model_facts import ModelFacts
 from core.task import Frozen
 
 GIB = 1024.0**3
@@ -11,6 +13,7 @@ GIB = 1024.0**3
 RESERVE = 2.3 * GIB
 """What CUDA context, NCCL and workspaces take of each GPU outside the engine's own share: measured
 in public studies of vLLM on 80 GB GPUs (akamaslabs/vllm-benchmark)."""
+_LEAST_SHOWN = 0.005 * GIB
 
 
 class MemoryEstimate(Frozen):
@@ -19,28 +22,38 @@ class MemoryEstimate(Frozen):
     weights: float
     kv_cache: float
     """The least that the engine starts with."""
+    activations: float = 0.0
+    """What a forward pass of the largest batch needs beside them."""
     graphs: float = 0.0
+    """What CUDA graphs keep."""
     reserve: float = RESERVE
     total: float
     """The GPU's memory."""
     share: float | None = None
-    """Share of the memory for weights and KV cache; None where the engine finds it by itself."""
+    """Share of the memory that the engine keeps to; None where it finds it by itself."""
     share_flag: str = ""
+    share_has_all: bool = False
+    """Whether activations and graphs have to fit into the share, beside weights and KV cache."""
+    shrinks: bool = False
+    """Whether the engine takes less where there is less, so that nothing is refused."""
 
     @property
     def needed(self) -> float:
         """Everything together."""
-        return self.weights + self.kv_cache + self.graphs + self.reserve
+        return sum(amount for _, amount in self._parts)
 
     @property
     def refusal(self) -> str | None:
         """Return why it cannot fit, with the arithmetic, or None."""
-        static = self.weights + self.kv_cache
-        if self.share is not None and static > self.share * self.total:
+        if self.shrinks:
+            return None
+        shared = self._parts[: 4 if self.share_has_all else 2]
+        taken = sum(amount for _, amount in shared)
+        if self.share is not None and taken > self.share * self.total:
             return (
-                f"does not fit: weights {_gib(self.weights)} + KV cache {_gib(self.kv_cache)} ="
-                f" {_gib(static)} on each GPU, more than {self.share_flag} {self.share:g} ×"
-                f" {_gib(self.total)} = {_gib(self.share * self.total)}"
+                f"does not fit: {_sum(shared)} = {_gib(taken)} on each GPU, more than"
+                f" {self.share_flag} {self.share:g} × {_gib(self.total)} ="
+                f" {_gib(self.share * self.total)}"
             )
         if self.needed > self.total:
             return f"does not fit: {self.text}"
@@ -49,15 +62,36 @@ class MemoryEstimate(Frozen):
     @property
     def text(self) -> str:
         """The arithmetic in one line."""
-        parts = [f"weights {_gib(self.weights)}", f"KV cache {_gib(self.kv_cache)}"]
-        if self.graphs:
-            parts.append(f"CUDA graphs {_gib(self.graphs)}")
-        parts.append(f"CUDA and NCCL {_gib(self.reserve)}")
-        return f"{' + '.join(parts)} = {_gib(self.needed)} of {_gib(self.total)} on each GPU"
+        return f"{_sum(self._parts)} = {_gib(self.needed)} of {_gib(self.total)} on each GPU"
+
+    @property
+    def _parts(self) -> tuple[tuple[str, float], ...]:
+        return (
+            ("weights", self.weights),
+            ("KV cache", self.kv_cache),
+            ("activations", self.activations),
+            ("CUDA graphs", self.graphs),
+            ("CUDA and NCCL", self.reserve),
+        )
+
+
+def _sum(parts: tuple[tuple[str, float], ...]) -> str:
+    return " + ".join(f"{what} {_gib(amount)}" for what, amount in parts if amount > _LEAST_SHOWN)
 
 
 def _gib(amount: float) -> str:
-    return f"{amount / GIB:.1f} GiB"
+    return f"{amount / GIB:.2f} GiB" if 0 < amount < 0.95 * GIB else f"{amount / GIB:.1f} GiB"
+
+
+def activations(facts: ModelFacts, tokens: int, shards: int) -> float:
+    """Return the bytes that `tokens` in one forward pass need at the least, in 16-bit numbers.
+
+    At a gated MLP there are at once, for each token: the residual stream and its normalised copy,
+    of the model's width; gate and up projection and their product, of the MLP's width cut by
+    `shards`. Experts keep what their kernels choose, which is not counted; nor is attention.
+    """
+    wide = 0.0 if facts.experts else 3.0 * (facts.intermediate or 0) / shards
+    return 2.0 * tokens * (2.0 * (facts.hidden or 0) + wide)
 
 
 def cache_element(kind: object) -> float:

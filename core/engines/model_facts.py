@@ -23,6 +23,8 @@ class ModelFacts(Frozen):
     kv_layers: int | None = None
     """Layers whose keys and values grow with the context; fewer than `layers` in hybrid models."""
     hidden: int | None = None
+    intermediate: int | None = None
+    """Width of a layer's MLP, on all GPUs together."""
     heads: int | None = None
     kv_heads: int | None = None
     head_size: int | None = None

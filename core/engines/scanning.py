@@ -18,7 +18,7 @@ from core.engines.catalogue import Catalogue, scanned_path
 from core.engines.engine import Engine
 from core.engines.llamacpp import find_llama_server
 from core.engines.llamacpp_help import parse_help
-from core.engines.python_program import interpreter
+from core.engines.python_program import find_program, interpreter
 from core.errors import HostError, UsageError
 from core.task import Frozen, Task
 
@@ -82,7 +82,7 @@ def look(engine: str, executable: str | None = None) -> Found:
     catalogue = Catalogue.load(engine)
     known, scanned = catalogue.version, scanned_path(engine).exists()
     try:
-        place = _place(engine, executable)
+        place = _place(engine, executable or catalogue.program)
     except HostError as missing:
         return Found(engine=engine, known_version=known, scanned=scanned, trouble=str(missing))
     try:
@@ -106,7 +106,7 @@ def installed_version(engine: Engine, task: Task) -> str:
     if engine.name not in SCANNABLE or task.deployment_mode != "local":
         return ""
     try:
-        return _version(engine.name, _place(engine.name, task.engine.executable)) or ""
+        return _version(engine.name, _place(engine.name, engine.executable(task))) or ""
     except HostError:
         return ""
 
@@ -114,19 +114,33 @@ def installed_version(engine: Engine, task: Task) -> str:
 def scan(engine: str, executable: str | None = None) -> Catalogue:
     """Have an installed engine's flags read, keep them as the user's own, and return them.
 
+    Which engine it was is kept with them: runs launch that one, unless a task names another.
+
     Raises:
         UsageError: there is nothing to read with this engine.
         HostError: it is not here, its parser cannot be read, or the result cannot be kept.
     """
     if engine not in SCANNABLE:
         raise UsageError(f"{engine} cannot be scanned; {', '.join(SCANNABLE)} can")
+    executable = executable or _scanned_before(engine)
     place = _place(engine, executable)
     if engine == "llamacpp":
         catalogue = parse_help(_say([place, "--help"]), _version(engine, place) or "unknown")
     else:
         catalogue = _from_parser(engine, place)
+    program = place
+    if engine != "llamacpp":
+        program = find_program(executable, module=engine, program=engine)
+    catalogue = catalogue.model_copy(update={"executable": str(Path(program).absolute())})
     _keep(catalogue)
     return catalogue
+
+
+def _scanned_before(engine: str) -> str | None:
+    try:
+        return Catalogue.load(engine).program
+    except HostError:  # damaged, which is what a scan mends
+        return None
 
 
 def _from_parser(engine: str, python: str) -> Catalogue:

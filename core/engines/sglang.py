@@ -42,7 +42,7 @@ class Sglang(Engine):
         """
         python = "python3"
         if task.deployment_mode == "local":
-            python = interpreter(task.engine.executable, module="sglang", program="sglang")
+            python = interpreter(self.executable(task), module="sglang", program="sglang")
         flags = dict(self.flags(task, configuration))
         flags.setdefault("enable-metrics", True)
         if task.benchmark.model_name is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from core.engines.engine import GpuFacts
-from core.engines.memory_estimate import MemoryEstimate, cache_element
+from core.engines.memory_estimate import GIB, MemoryEstimate, activations, cache_element
 from core.engines.model_facts import ModelFacts
 from core.engines.rules import (
     context_too_long,
@@ -16,6 +16,13 @@ from core.engines.sizes import fraction, number, size
 from core.task import FlagValue
 
 Flags = Mapping[str, FlagValue]
+
+_GRAPH = 2 * 2.0**20
+"""Bytes that SGLang sets aside for each request of its largest decode graph."""
+_DEFAULTS = ((20, 2048, 8, 8), (35, 4096, 48, 160), (60, 4096, 32, 160), (160, 8192, 256, 512))
+"""Of GPUs with less than so many GiB: the default chunk of prefill, and the largest decode graph
+below tp 4 and from it on. These and `_GRAPH` are those of `arg_groups/memory_hook.py`."""
+_LARGEST_DEFAULTS = (16384, 512, 512)
 
 
 def conflict(flags: Flags, facts: ModelFacts | None, gpus: GpuFacts | None) -> str | None:
@@ -84,7 +91,11 @@ def _share(flags: Flags) -> str | None:
 
 
 def memory(flags: Flags, facts: ModelFacts | None, gpus: GpuFacts | None) -> MemoryEstimate | None:
-    """Return what the configuration needs at the least; None where that is not known."""
+    """Return what the configuration needs at the least; None where that is not known.
+
+    CUDA graphs are those of decoding, counted as SGLang sets memory aside for them; those of
+    prefill come on top.
+    """
     if facts is None or gpus is None or not gpus.count or flags.get("device") == "cpu":
         return None
     if fraction(flags, "cpu-offload-gb"):
@@ -101,10 +112,37 @@ def memory(flags: Flags, facts: ModelFacts | None, gpus: GpuFacts | None) -> Mem
     return MemoryEstimate(
         weights=loaded / (tp * pp),
         kv_cache=page * (token or 0.0) / pp,
+        activations=activations(facts, _chunk(flags, gpus), tp),
+        graphs=_GRAPH * _largest_graph(flags, gpus),
         total=gpus.memory,
         share=fraction(flags, "mem-fraction-static"),
         share_flag="mem-fraction-static",
     )
+
+
+def _defaults(gpus: GpuFacts) -> tuple[int, int, int]:
+    known = (rest for below, *rest in _DEFAULTS if gpus.memory < below * GIB)
+    chunk, few, many = next(known, _LARGEST_DEFAULTS)
+    return chunk, few, many
+
+
+def _chunk(flags: Flags, gpus: GpuFacts) -> int:
+    """Return the most tokens of one prefill; where it is not cut, SGLang reckons with 2048."""
+    chunk = number(flags, "chunked-prefill-size", _defaults(gpus)[0])
+    return chunk if chunk > 0 else 2048
+
+
+def _largest_graph(flags: Flags, gpus: GpuFacts) -> int:
+    """Return for how many requests the largest decode graph is."""
+    off = ("disable-cuda-graph", "disable-decode-cuda-graph")
+    if any(flags.get(name) for name in off) or flags.get("cuda-graph-backend-decode") == "disabled":
+        return 0
+    asked = size(flags.get("cuda-graph-max-bs-decode"))
+    if asked is not None:
+        return asked
+    _, few, many = _defaults(gpus)
+    default = few if number(flags, "tp-size", 1) < 4 else many
+    return min(default, number(flags, "max-running-requests", default))
 
 
 def _memory(flags: Flags, facts: ModelFacts | None, gpus: GpuFacts | None) -> str | None:

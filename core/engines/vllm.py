@@ -64,7 +64,7 @@ class Vllm(Engine):
         """
         program = ["vllm", "serve"]
         if task.deployment_mode == "local":
-            found = find_program(task.engine.executable, module="vllm", program="vllm")
+            found = find_program(self.executable(task), module="vllm", program="vllm")
             python = Path(found).name.startswith("python")
             program = (
                 [found, "-m", "vllm.entrypoints.cli.main", "serve"] if python else [found, "serve"]
@@ -108,7 +108,12 @@ class Vllm(Engine):
         return recommended.vllm(facts, gpus)
 
     def gpus_needed(self, task: Task, configuration: Configuration) -> int:
-        """Return tp · pp · dp · cp, the ranks that vLLM starts."""
+        """Return tp · pp · dp · cp, the ranks that vLLM starts; 0 on the CPU.
+
+        The CPU is a build of vLLM and no flag; variables that only that build reads give it away.
+        """
+        if any(name.startswith("VLLM_CPU_") for name in task.engine.environment):
+            return 0
         flags = self.flags(task, configuration)
         ranks = 1
         for name in ("tensor", "pipeline", "data", "prefill-context"):

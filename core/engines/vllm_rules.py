@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from core.engines.engine import GpuFacts
-from core.engines.memory_estimate import MemoryEstimate, cache_element
+from core.engines.memory_estimate import GIB, MemoryEstimate, activations, cache_element
 from core.engines.model_facts import ModelFacts
 from core.engines.rules import (
     context_too_long,
@@ -18,6 +18,9 @@ Flags = Mapping[str, FlagValue]
 
 _DEFAULT_SHARE = 0.92
 """gpu-memory-utilization where it is left out."""
+_GRAPH = 2.0**20
+"""Bytes that vLLM reckons with for each CUDA graph at the least: `_MIN_PER_GRAPH_BYTES` of its
+`cudagraph_utils.py`."""
 
 
 def conflict(flags: Flags, facts: ModelFacts | None, gpus: GpuFacts | None) -> str | None:
@@ -104,7 +107,8 @@ def _share(flags: Flags) -> str | None:
 def memory(flags: Flags, facts: ModelFacts | None, gpus: GpuFacts | None) -> MemoryEstimate | None:
     """Return what the configuration needs at the least; None where that is not known.
 
-    vLLM does not start unless one request of max-model-len tokens fits.
+    vLLM does not start unless one request of max-model-len tokens fits into its share, beside the
+    activations and CUDA graphs that it measures first.
     """
     if facts is None or gpus is None or not gpus.count or fraction(flags, "cpu-offload-gb"):
         return None
@@ -119,15 +123,48 @@ def memory(flags: Flags, facts: ModelFacts | None, gpus: GpuFacts | None) -> Mem
     # Hybrid models share their memory between kinds of layers in ways of their own.
     plain = facts.kv_layers is None and cp == dcp == 1
     cache = (token or 0.0) * context / pp if plain and context else 0.0
-    by_bytes = flags.get("kv-cache-memory-bytes") is not None
+    by_bytes = size(flags.get("kv-cache-memory-bytes"))
     share = fraction(flags, "gpu-memory-utilization") or _DEFAULT_SHARE
     return MemoryEstimate(
         weights=loaded / (tp * pp),
-        kv_cache=cache,
+        kv_cache=cache if by_bytes is None else by_bytes,
+        activations=activations(facts, _batch(flags, gpus, context), tp),
+        graphs=_GRAPH * _graphs(flags, gpus),
         total=gpus.memory,
-        share=None if by_bytes else share,
+        share=share if by_bytes is None else None,
         share_flag="gpu-memory-utilization",
+        share_has_all=True,
     )
+
+
+def _requests(flags: Flags, gpus: GpuFacts) -> int:
+    """Return the most requests of a batch; the default is that of a server (`arg_utils.py`)."""
+    return number(flags, "max-num-seqs", 1024 if gpus.memory >= 160 * GIB else 256)
+
+
+def _batch(flags: Flags, gpus: GpuFacts, context: int | None) -> int:
+    """Return the most tokens of a batch; of two defaults that depend on the GPU, the smaller."""
+    asked = size(flags.get("max-num-batched-tokens"))
+    if asked is not None:
+        return asked
+    default = 16384 if gpus.memory >= 160 * GIB else 2048
+    return default if context is None else min(default, _requests(flags, gpus) * context)
+
+
+def _graphs(flags: Flags, gpus: GpuFacts) -> int:
+    """Return how many CUDA graphs of decoding there are: 1, 2, 4, then every 8, from 256 every 16.
+
+    Up to twice the most requests, or 512; those for whole batches of decoding, up to the requests.
+    """
+    mode = flags.get("compilation-config.cudagraph_mode", "")
+    if flags.get("enforce-eager") or str(mode).upper() == "NONE":
+        return 0
+    if flags.get("optimization-level") in {0, "0"} or "compilation-config" in flags:
+        return 0
+    requests = _requests(flags, gpus)
+    most = min(number(flags, "max-cudagraph-capture-size", min(2 * requests, 512)), requests)
+    sizes = (1, 2, 4, *range(8, 256, 8), *range(256, most + 1, 16))
+    return sum(one <= most for one in sizes)
 
 
 def _memory(flags: Flags, facts: ModelFacts | None, gpus: GpuFacts | None) -> str | None:

@@ -15,11 +15,15 @@ from core.task import DEFAULTS, Choices, Configuration, Task
 
 LLAMA_8B = ModelFacts(
     format="huggingface", weight_bytes=16_060_000_000, layers=32, hidden=4096, heads=32,
-    kv_heads=8, head_size=128, vocabulary=128_256, context=131_072, dtype="bfloat16",
+    intermediate=14_336, kv_heads=8, head_size=128, vocabulary=128_256, context=131_072,
+    dtype="bfloat16",
 )  # fmt: skip
 LLAMA_70B = LLAMA_8B.model_copy(
-    update={"weight_bytes": 141_100_000_000, "layers": 80, "hidden": 8192, "heads": 64}
-)
+    update={
+        "weight_bytes": 141_100_000_000, "layers": 80, "hidden": 8192, "heads": 64,
+        "intermediate": 28_672,
+    }
+)  # fmt: skip
 EIGHT_H100 = GpuFacts(count=8, memory=int(79.1 * GIB))
 ONE_4090 = GpuFacts(count=1, memory=int(23.5 * GIB))
 
@@ -94,8 +98,8 @@ def test_what_may_work_is_not_refused(engine: str, configuration: dict) -> None:
 
 def test_weights_that_do_not_fit_are_told_with_the_arithmetic() -> None:
     assert refusal("sglang", {}, LLAMA_70B) == (
-        "does not fit: weights 131.4 GiB + KV cache 0.0 GiB + CUDA and NCCL 2.3 GiB ="
-        " 133.7 GiB of 79.1 GiB on each GPU"
+        "does not fit: weights 131.4 GiB + activations 1.6 GiB + CUDA graphs 0.50 GiB + CUDA and"
+        " NCCL 2.3 GiB = 135.8 GiB of 79.1 GiB on each GPU"
     )
     assert refusal("sglang", {"tp": 2}, LLAMA_70B) is None
     assert refusal("sglang", {"quantization": "fp8"}, LLAMA_70B) is None
@@ -105,14 +109,83 @@ def test_weights_that_do_not_fit_are_told_with_the_arithmetic() -> None:
 def test_vllm_needs_room_for_one_request() -> None:
     refused = refusal("vllm", {}, gpus=ONE_4090)
     assert refused == (
-        "does not fit: weights 15.0 GiB + KV cache 16.0 GiB = 31.0 GiB on each GPU, more than"
-        " gpu-memory-utilization 0.92 × 23.5 GiB = 21.6 GiB"
+        "does not fit: weights 15.0 GiB + KV cache 16.0 GiB + activations 0.20 GiB + CUDA graphs"
+        " 0.03 GiB = 31.2 GiB on each GPU, more than gpu-memory-utilization 0.92 × 23.5 GiB ="
+        " 21.6 GiB"
     )
     assert refusal("vllm", {"max-model-len": 32_768}, gpus=ONE_4090) is None
     assert refusal("vllm", {"max-model-len": "auto"}, gpus=ONE_4090) is None
     assert refusal("vllm", {"max-model-len": 65_536}, gpus=ONE_4090) is not None
     fp8 = {"max-model-len": 65_536, "kv-cache-dtype": "fp8"}
     assert refusal("vllm", fp8, gpus=ONE_4090) is None
+
+
+def memory(engine: str, configuration: dict, gpus: GpuFacts = EIGHT_H100) -> MemoryEstimate:
+    document = {"task_name": "t", "model": {"id_or_path": "m"}, "base_runtime": engine}
+    task = Task.model_validate(document)
+    known = ENGINES[engine].memory(task, Configuration(configuration), LLAMA_8B, gpus)
+    assert known is not None
+    return known
+
+
+@pytest.mark.parametrize(
+    ("engine", "configuration", "gpus", "graphs"),
+    [
+        # SGLang: 2 MiB for each request of the largest graph, by its memory_hook.py.
+        ("sglang", {}, EIGHT_H100, 2 * 256),
+        ("sglang", {"tp": 4}, EIGHT_H100, 2 * 512),
+        ("sglang", {}, ONE_4090, 2 * 48),
+        ("sglang", {"max-running-requests": 16}, EIGHT_H100, 2 * 16),
+        ("sglang", {"cuda-graph-max-bs-decode": 1024}, EIGHT_H100, 2 * 1024),
+        ("sglang", {"disable-cuda-graph": True}, EIGHT_H100, 0),
+        ("sglang", {"cuda-graph-backend-decode": "disabled"}, EIGHT_H100, 0),
+        # vLLM: at least 1 MiB for each of 1, 2, 4, 8, 16, 24, … 248, 256.
+        ("vllm", {}, ONE_4090, 3 + 31 + 1),
+        ("vllm", {"max-num-seqs": 16}, ONE_4090, 3 + 2),
+        ("vllm", {"max-num-seqs": 512, "max-cudagraph-capture-size": 8}, ONE_4090, 3 + 1),
+        ("vllm", {"max-num-seqs": 512}, EIGHT_H100, 3 + 31 + 17),
+        ("vllm", {"enforce-eager": True}, ONE_4090, 0),
+        ("vllm", {"compilation-config.cudagraph_mode": "NONE"}, ONE_4090, 0),
+    ],
+)
+def test_cuda_graphs_are_counted(
+    engine: str, configuration: dict, gpus: GpuFacts, graphs: int
+) -> None:
+    assert memory(engine, configuration, gpus).graphs == graphs * 2**20
+
+
+@pytest.mark.parametrize(
+    ("engine", "configuration", "tokens", "shards"),
+    [
+        ("sglang", {}, 8192, 1),
+        ("sglang", {"chunked-prefill-size": -1, "tp": 2}, 2048, 2),
+        ("vllm", {}, 2048, 1),
+        ("vllm", {"max-num-batched-tokens": 16_384, "tp": 4}, 16_384, 4),
+        ("vllm", {"max-num-seqs": 1, "max-model-len": 512}, 512, 1),
+    ],
+)
+def test_activations_are_those_of_the_largest_batch(
+    engine: str, configuration: dict, tokens: int, shards: int
+) -> None:
+    wanted = 2 * tokens * (2 * 4096 + 3 * 14_336 / shards)
+    assert memory(engine, configuration).activations == wanted
+
+
+def test_memory_that_vllm_is_given_for_its_cache_is_counted() -> None:
+    assert memory("vllm", {"kv-cache-memory-bytes": "10G"}).kv_cache == 10 * GIB
+    assert refusal("vllm", {"kv-cache-memory-bytes": "10G"}, gpus=ONE_4090) is not None
+
+
+def test_llama_cpp_is_refused_only_where_it_may_not_shrink() -> None:
+    whole = {"n-gpu-layers": 99, "ctx-size": 131_072}
+    told = "weights 15.0 GiB + KV cache 16.0 GiB + activations 0.24 GiB = 31.2 GiB of 23.5 GiB"
+    assert told in (refusal("llamacpp", whole, gpus=ONE_4090) or "")
+    assert refusal("llamacpp", {"fit": "off"}, gpus=ONE_4090) is not None
+    assert refusal("llamacpp", {}, gpus=ONE_4090) is None
+    assert refusal("llamacpp", {**whole, "n-gpu-layers": 16}, gpus=ONE_4090) is None
+    assert refusal("llamacpp", {"n-gpu-layers": 0, "ctx-size": 131_072}, gpus=ONE_4090) is None
+    assert refusal("llamacpp", {**whole, "cache-type-k": "q4_0", "cache-type-v": "q4_0"},
+                   gpus=ONE_4090) is None  # fmt: skip
 
 
 def test_a_model_nothing_is_known_of_is_not_refused() -> None:

@@ -8,8 +8,11 @@ import pytest
 
 from core.engines import scanning
 from core.engines.catalogue import Catalogue, scanned_path
-from core.engines.scanning import look, scan
+from core.engines.scanning import installed_version, look, scan
+from core.engines.sglang import Sglang
 from core.errors import HostError, UsageError
+from core.task import DEFAULTS, Task
+from core.task.document import Engine as EngineSection
 
 HELP = """\
 -t,    --threads N                      number of threads (default: -1)
@@ -65,6 +68,35 @@ def test_an_engines_parser_is_read_in_its_own_python(tmp_path: Path) -> None:
     found = look("sglang", python)
     assert (found.version, found.known_version, found.scanned) == ("9.9+local", "9.9", True)
     assert found.mismatch is None
+
+
+def test_the_engine_that_was_scanned_is_the_one_that_is_launched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = engine_python(tmp_path, PARSER)
+    scan("sglang", python)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert look("sglang").place == python
+    assert scan("sglang").executable == python
+    document = {"task_name": "t", "base_runtime": "sglang", "model": {"id_or_path": "m"}}
+    task = Task.model_validate(document)
+    assert Sglang().command(task, DEFAULTS, port=1).argv[0] == python
+    assert installed_version(Sglang(), task) == "9.9+local"
+    other = engine_python(tmp_path / "other", PARSER)
+    named = task.model_copy(update={"engine": EngineSection(executable=other)})
+    assert Sglang().command(named, DEFAULTS, port=1).argv[0] == other
+    Path(python).unlink()
+    assert look("sglang").place is None
+    with pytest.raises(HostError, match="not on PATH"):
+        Sglang().command(task, DEFAULTS, port=1)
+
+
+def test_a_damaged_catalogue_is_made_anew_by_a_scan(tmp_path: Path) -> None:
+    scan("sglang", engine_python(tmp_path, PARSER))
+    scanned_path("sglang").write_text("{")
+    with pytest.raises(HostError, match="engines scan sglang"):
+        Catalogue.load("sglang")
+    assert scan("sglang", str(tmp_path / "python3")).version == "9.9"
 
 
 def test_llama_servers_help_is_read(llama: str) -> None:

@@ -45,7 +45,7 @@ def test_the_shipped_flags_are_those_of_its_own_parser(
     found = look("vllm", NAMED)
     if found.mismatch:
         pytest.skip(found.mismatch)
-    assert scan("vllm", NAMED) == shipped
+    assert scan("vllm", NAMED).flags == shipped.flags
 
 
 def test_its_parser_takes_every_flag_that_is_recommended_or_expanded() -> None:

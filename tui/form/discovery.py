@@ -4,6 +4,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -65,6 +66,10 @@ def discover(gpus: Gpus) -> Machine:
 
 
 def _where(name: str) -> str:
+    with suppress(HostError):
+        known = ENGINES[name].catalogue
+        if known is not None and known.program is not None:
+            return known.program
     match name:
         case "simulated":
             return "built in"
