@@ -4,13 +4,15 @@ Engines adjust arguments in silence: a chunk divided, a batch capped, a backend 
 that is read as the effect of a flag must not be that of another value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import Field
 
 from core.engines.catalogue import Catalogue
+from core.engines.flag import Flag
 from core.engines.sizes import size
+from core.events import Argument
 from core.task import FlagValue, Frozen, spell
 
 
@@ -43,23 +45,41 @@ def merged_sections(sections: Mapping[str, Any]) -> dict[str, FlagValue]:
     return {name: value for name, value in found.items() if name not in twice}
 
 
-def differences(
-    asked: Mapping[str, FlagValue], in_force: InForce, catalogue: Catalogue | None
-) -> list[str]:
-    """Return how the server runs otherwise than it was asked to, a sentence for each flag."""
-    found: list[str] = []
-    for name, value in asked.items():
+def compared(
+    asked: Mapping[str, FlagValue],
+    varied: Iterable[str],
+    in_force: InForce,
+    catalogue: Catalogue | None,
+) -> tuple[Argument, ...]:
+    """Return what was asked beside what the server runs with, an argument for each flag.
+
+    Args:
+        asked: every flag of the launch.
+        varied: flags that the task varies; one that was left out is told where the server tells it.
+    """
+    found: dict[str, Argument] = {}
+    for name in (*asked, *varied):
         flag = catalogue.find(name) if catalogue else None
-        if value is None or spell(value) == "auto" or (flag and flag.type == "json"):
-            continue
         names = [name, *(flag.spellings if flag else ())]
         inner = (spelling.lstrip("-").replace("-", "_") for spelling in names)
         known = next((n for n in inner if n in in_force.arguments), None)
-        if known is None or _same(value, in_force.arguments[known]):
+        if (flag.name if flag else name) in found or (name not in asked and known is None):
             continue
-        runs = spell(in_force.arguments[known])
-        found.append(f"asked for {name} {spell(value)}, the server runs with {runs}")
-    return found
+        value = asked.get(name)
+        runs = None if known is None else in_force.arguments[known]
+        differs = known is not None and not _left_open(value, flag) and not _same(value, runs)
+        found[flag.name if flag else name] = Argument(
+            flag=name, asked=value, in_force=runs, differs=differs
+        )
+    return tuple(found.values())
+
+
+def _left_open(value: FlagValue, flag: Flag | None) -> bool:
+    """Return whether a value leaves the choice to the server, or cannot be compared."""
+    if value is None or spell(value) in {"auto", "-1"} or (flag and flag.type == "json"):
+        return True
+    # llama.cpp's `ctx-size 0` is the model's own.
+    return flag is not None and flag.type == "int" and spell(value) == spell(flag.default) == "0"
 
 
 def _same(asked: FlagValue, has: FlagValue) -> bool:

@@ -82,13 +82,16 @@ class LlamaCpp(Engine):
         return Command(argv=(program, *fixed, *flags), environment=task.engine.environment)
 
     def own_account(self, pages: Mapping[str, Any]) -> InForce:
-        """Return the build, and how many requests are served at once."""
+        """Return the build, how many requests are served at once, and the context of a lone one."""
         page = next((page for page in pages.values() if isinstance(page, Mapping)), {})
         slots, build = page.get("total_slots"), page.get("build_info")
-        return InForce(
-            version=str(build) if build else None,
-            arguments={"parallel": slots} if isinstance(slots, int) else {},
-        )
+        arguments: dict[str, FlagValue] = {"parallel": slots} if isinstance(slots, int) else {}
+        settings = page.get("default_generation_settings")
+        context = settings.get("n_ctx") if isinstance(settings, Mapping) else None
+        if slots == 1 and isinstance(context, int):
+            # Of several slots it tells only each one's, and not whether they share one context.
+            arguments["ctx_size"] = context
+        return InForce(version=str(build) if build else None, arguments=arguments)
 
     def conflict(
         self, flags: Mapping[str, FlagValue], facts: ModelFacts | None, gpus: GpuFacts | None

@@ -9,6 +9,7 @@ from core.events.confirmations import (
 )
 from core.events.experiments import Experiment, Failure, FailureKind, Origin, Outcome, Phase
 from core.events.host import GpuDescription, HostDescription, ModelFiles
+from core.events.in_force import Argument, ServerAccount
 from core.events.measures import (
     ClientFloor,
     ClientHealth,
@@ -37,6 +38,7 @@ from core.events.occurrences import (
     SearchAdvanced,
     SearchEnded,
     SearchReopened,
+    ServerDescribed,
     ServerLaunched,
     ServerStopped,
     WinnerConfirmed,
@@ -48,6 +50,7 @@ from core.events.run_state import RunState
 from core.events.verdicts import SloVerdict, Verdict
 
 __all__ = [
+    "Argument",
     "ClientFloor",
     "ClientHealth",
     "Confirmation",
@@ -86,6 +89,8 @@ __all__ = [
     "SearchAdvanced",
     "SearchEnded",
     "SearchReopened",
+    "ServerAccount",
+    "ServerDescribed",
     "ServerLaunched",
     "ServerMetrics",
     "ServerStopped",

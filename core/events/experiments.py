@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import Field
 
+from core.events.in_force import ServerAccount
 from core.events.measures import SubRound
 from core.events.verdicts import Verdict
 from core.task import Configuration, Frozen
@@ -92,6 +93,8 @@ class Experiment(Frozen):
     """The improvement that the search expected of it, as a share of the best. None: unknown."""
     argv: tuple[str, ...] = ()
     """The exact command line, secrets masked; empty until it is launched."""
+    in_force: ServerAccount | None = None
+    """What the server said that it runs with; None where it tells nothing."""
     gpus: tuple[str, ...] = ()
     """UUIDs of the leased GPUs."""
     log: str = ""

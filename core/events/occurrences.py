@@ -5,6 +5,7 @@ RunBegan
   ExperimentQueued                     the search has chosen
     PhaseBegan leasing · starting
     ServerLaunched
+    ServerDescribed                  what it says that it runs with
     PhaseBegan warming · measuring     once for each load level
     LevelProgress …                    once a second
     LevelMeasured
@@ -28,6 +29,7 @@ from pydantic import Field, TypeAdapter
 from core.events.confirmations import Confirmation, FlagEffect
 from core.events.experiments import Failure, Origin, Outcome, Phase
 from core.events.host import HostDescription
+from core.events.in_force import ServerAccount
 from core.events.measures import SubRound
 from core.events.processes import ProcessIdentity
 from core.events.verdicts import Verdict
@@ -98,6 +100,14 @@ class ServerLaunched(Occurrence):
     url: str
     log: str
     gpus: tuple[str, ...] = ()
+
+
+class ServerDescribed(Occurrence):
+    """A server that is ready said what it runs with."""
+
+    type: Literal["server_described"] = "server_described"
+    experiment: int
+    account: ServerAccount
 
 
 class ServerStopped(Occurrence):
@@ -224,6 +234,7 @@ Event: TypeAlias = Annotated[
     | ExperimentQueued
     | PhaseBegan
     | ServerLaunched
+    | ServerDescribed
     | ServerStopped
     | LevelProgress
     | LevelMeasured

@@ -22,6 +22,7 @@ from core.events.occurrences import (
     SearchAdvanced,
     SearchEnded,
     SearchReopened,
+    ServerDescribed,
     ServerLaunched,
     ServerStopped,
     WinnerConfirmed,
@@ -114,6 +115,10 @@ class RunState:
             case ServerLaunched():
                 changed = self._known(event.experiment).model_copy(
                     update={"argv": event.argv, "log": event.log, "gpus": event.gpus}
+                )
+            case ServerDescribed():
+                changed = self._known(event.experiment).model_copy(
+                    update={"in_force": event.account}
                 )
             case ServerStopped():
                 changed = self._known(event.experiment).model_copy(

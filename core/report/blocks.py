@@ -85,6 +85,9 @@ def blocks(conclusion: Conclusion, found: Findings, *, experiments: bool = True)
         yield Bullets(wording.cautions(found.cautions))
     yield Heading("Manifest")
     yield Grid(("", ""), wording.manifest(known))
+    if rows := wording.arguments(known):
+        yield Words(wording.ARGUMENTS)
+        yield Grid(wording.ARGUMENT_HEADS, rows)
 
 
 def _standing(found: Findings) -> Iterator[Block]:
@@ -112,6 +115,7 @@ def _effects(found: Findings) -> Iterator[Block]:
     told = [wording.effect(effect) for effect in found.effects if effect.proved]
     told += [wording.needed(effect) for effect in found.needed]
     told += [wording.interaction(i) for i in found.interactions if i.proved]
+    told += [wording.not_in_force(changed) for changed in found.not_in_force]
     told += [wording.inseparable(flags) for flags in found.inseparable]
     if found.unknown_effects:
         told.append(f"No effects can be told: {found.unknown_effects}.")

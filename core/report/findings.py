@@ -8,7 +8,7 @@ no interval, a trait that three cases share says that they are three.
 from collections.abc import Mapping, Sequence
 
 from core.engines.registry import ENGINES
-from core.events import Confirmation, Experiment, FlagEffect, Gain, Outcome
+from core.events import Argument, Confirmation, Experiment, FlagEffect, Gain, Outcome
 from core.report import figures
 from core.report.alternatives import Alternative, Front, alternatives, front_of
 from core.report.conclusion import Conclusion
@@ -31,6 +31,16 @@ class Caution(Frozen):
     """A sentence."""
     experiment: int | None = None
     """The experiment it is about; None: the whole run."""
+
+
+class NotInForce(Frozen):
+    """A flag that servers did not run with as they were asked to."""
+
+    flag: str
+    asked: FlagValue
+    in_force: FlagValue
+    """What they ran with."""
+    experiments: tuple[int, ...]
 
 
 class Findings(Frozen):
@@ -62,6 +72,8 @@ class Findings(Frozen):
     """Flags that always changed together."""
     needed: tuple[FlagEffect, ...]
     """Flags of the winner without which an SLO breaks, or nothing could be measured."""
+    not_in_force: tuple[NotInForce, ...]
+    """Flags that were dropped or changed in silence: figures of another value than was asked."""
     unknown_effects: str
     """Why no effects can be told; empty where they are."""
     cautions: tuple[Caution, ...]
@@ -118,9 +130,10 @@ def findings(conclusion: Conclusion) -> Findings:
             for effect in conclusion.state.effects.values()
             if effect.gain is None or not effect.feasible
         ),
+        not_in_force=not_in_force(experiments),
         unknown_effects=known.unknown,
         cautions=cautions(conclusion),
-        manifest=manifest(conclusion.task, conclusion.state),
+        manifest=manifest(conclusion),
     )
 
 
@@ -177,6 +190,20 @@ def engine_defaults(engine: str, flags: Sequence[str]) -> Mapping[str, FlagValue
     return {name: flag.default for name, flag in found.items() if flag and flag.default is not None}
 
 
+def not_in_force(experiments: Sequence[Experiment]) -> tuple[NotInForce, ...]:
+    """Return the flags that servers did not run with as asked, by value, in order of appearance."""
+    found: dict[tuple[str, str], tuple[Argument, list[int]]] = {}
+    for experiment in experiments:
+        for argument in experiment.in_force.arguments if experiment.in_force else ():
+            if argument.differs:
+                _, numbers = found.setdefault((argument.flag, argument.told), (argument, []))
+                numbers.append(experiment.number)
+    return tuple(
+        NotInForce(flag=a.flag, asked=a.asked, in_force=a.in_force, experiments=tuple(numbers))
+        for a, numbers in found.values()
+    )
+
+
 def cautions(conclusion: Conclusion) -> tuple[Caution, ...]:
     """Return what a reader has to know: of the whole run first, then experiment by experiment."""
     found = []
@@ -191,7 +218,10 @@ def cautions(conclusion: Conclusion) -> tuple[Caution, ...]:
             Caution(text=f"the engine's defaults drifted by {share} in the course of the run")
         )
     for experiment in conclusion.experiments:
-        found += [Caution(text=w, experiment=experiment.number) for w in experiment.warnings]
+        changed = experiment.in_force.arguments if experiment.in_force else ()
+        elsewhere = {argument.told for argument in changed if argument.differs}
+        warnings = (w for w in experiment.warnings if w not in elsewhere)
+        found += [Caution(text=w, experiment=experiment.number) for w in warnings]
         notes = dict.fromkeys(note for s in experiment.sub_rounds for note in s.notes)
         found += [Caution(text=note, experiment=experiment.number) for note in notes]
         strangers = dict.fromkeys(p for s in experiment.sub_rounds for p in s.contaminated_by)

@@ -2,9 +2,16 @@
 
 import hashlib
 
-from core.events import HostDescription, RunState
-from core.store import StoredTask
+from core.events import HostDescription, ServerAccount
+from core.report.conclusion import Conclusion
 from core.task import Frozen, Level
+
+
+class InForce(Frozen):
+    """What the server of one experiment said that it ran with."""
+
+    experiment: int
+    account: ServerAccount
 
 
 class Manifest(Frozen):
@@ -31,14 +38,17 @@ class Manifest(Frozen):
     began_at: float | None
     ended_at: float | None
     """Unix times."""
+    in_force: tuple[InForce, ...]
+    """Of the recommended configuration and of the defaults, as far as their servers told."""
     client_ttft_floor: float | None
     """Median error that the load worker adds to a TTFT on an idle machine, in seconds."""
     client_itl_floor: float | None
     """99th percentile of its error on a gap between tokens, in seconds."""
 
 
-def manifest(task: StoredTask, state: RunState) -> Manifest:
+def manifest(conclusion: Conclusion) -> Manifest:
     """Return the manifest of a run."""
+    task, state = conclusion.task, conclusion.state
     floors = [
         sub_round.client.floor
         for experiment in state.experiments.values()
@@ -46,6 +56,7 @@ def manifest(task: StoredTask, state: RunState) -> Manifest:
         if sub_round.client is not None and sub_round.client.floor is not None
     ]
     first = min((e.began_at for e in state.experiments.values()), default=None)
+    shown = {e.number: e for e in (conclusion.recommended, conclusion.baseline) if e is not None}
     return Manifest(
         task=task.ref,
         source=task.source,
@@ -61,6 +72,11 @@ def manifest(task: StoredTask, state: RunState) -> Manifest:
         levels=task.task.levels(),
         began_at=first,
         ended_at=state.ended.at if state.ended else None,
+        in_force=tuple(
+            InForce(experiment=number, account=experiment.in_force)
+            for number, experiment in shown.items()
+            if experiment.in_force is not None
+        ),
         client_ttft_floor=max((floor.ttft for floor in floors), default=None),
         client_itl_floor=max((floor.itl for floor in floors), default=None),
     )

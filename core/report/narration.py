@@ -21,6 +21,7 @@ from core.events import (
     SearchAdvanced,
     SearchEnded,
     SearchReopened,
+    ServerDescribed,
     ServerLaunched,
     ServerStopped,
     SubRound,
@@ -41,7 +42,7 @@ def narrate(event: Event, state: RunState) -> str | None:
     match event:
         case RunBegan():
             return _began(event)
-        case HostDescribed() | ServerStopped():
+        case HostDescribed() | ServerDescribed() | ServerStopped():
             return None
         case ExperimentQueued():
             why = f" ({one_line(event.reason)})" if event.reason else ""

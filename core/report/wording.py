@@ -10,7 +10,7 @@ from datetime import datetime
 from core.events import FlagEffect, GpuDescription, HostDescription
 from core.report import figures
 from core.report.alternatives import Alternative
-from core.report.findings import Caution, Findings
+from core.report.findings import Caution, Findings, NotInForce
 from core.report.manifest import Manifest
 from core.report.standing import Costs, HeldLoad, Margin, Standing
 from core.task import FlagValue, Level, Objective, spell
@@ -19,6 +19,9 @@ from core.verdict.effects import Effect, Interaction
 from core.verdict.failures import FailureCase, FailureGroup
 from core.verdict.traits import Condition, Trait
 from core.verdict.verification import Verification
+
+ARGUMENTS = "What the servers were asked to run with, and what they say they run with:"
+ARGUMENT_HEADS = ("#", "flag", "asked", "in force")
 
 _TITLES = {
     "incomplete": "not every load level could be measured",
@@ -282,6 +285,30 @@ def inseparable(flags: Sequence[str]) -> str:
     return (
         f"{_and([f'`{flag}`' for flag in flags])} always changed together: which of them did "
         "something cannot be told."
+    )
+
+
+def not_in_force(found: NotInForce) -> str:
+    """Return that a flag was dropped or changed: its figures are those of another value."""
+    which = _experiments(found.experiments).removesuffix(": ")
+    return (
+        f"`{found.flag}` {spell(found.asked)} was not in force in {which}: asked for it, the "
+        f"server{'s' * (len(found.experiments) > 1)} ran with {spell(found.in_force)}"
+    )
+
+
+def arguments(found: Manifest) -> tuple[tuple[str, str, str, str], ...]:
+    """Return rows of experiment, flag, what was asked and what the server says it runs with."""
+    return tuple(
+        (
+            str(one.experiment),
+            argument.flag,
+            "left out" if argument.asked is None else spell(argument.asked),
+            ("! " if argument.differs else "")
+            + ("not told" if argument.in_force is None else spell(argument.in_force)),
+        )
+        for one in found.in_force
+        for argument in one.account.arguments
     )
 
 

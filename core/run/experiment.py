@@ -15,7 +15,7 @@ from core.deploy import NotReadyError, Server, StopReport, until_ready, why_ende
 from core.deploy.own_account import in_force
 from core.deploy.readiness import Patience
 from core.engines.access import demanded_key
-from core.engines.in_force import differences
+from core.engines.in_force import compared
 from core.engines.scanning import plain
 from core.errors import HostError, StoreError, UsageError
 from core.events import (
@@ -33,6 +33,8 @@ from core.events import (
     Phase,
     PhaseBegan,
     Probe,
+    ServerAccount,
+    ServerDescribed,
     ServerLaunched,
     ServerStopped,
     SubRound,
@@ -236,13 +238,24 @@ class ExperimentRun:
         return target.model_copy(update={"model": model})
 
     async def _compare_with_asked(self, target: Target) -> None:
-        """Say where the server runs otherwise than it was asked to."""
-        engine, journal = self._bench.engine, self._bench.journal
+        """Say what the server runs with, and where that is not what it was asked to."""
+        engine, journal, task = self._bench.engine, self._bench.journal, self._bench.task
         account = await in_force(target.base_url, engine, target.headers())
-        flags = engine.flags(self._bench.task, self._order.configuration)
+        flags = engine.flags(task, self._order.configuration)
         asked = {name: value for name, value in flags.items() if not is_secret_name(name)}
-        for difference in differences(asked, account, engine.catalogue):
-            self._warn(difference)
+        varied = [name for name in task.parameters if not is_secret_name(name)]
+        arguments = compared(asked, varied, account, engine.catalogue)
+        if account.version or account.arguments:
+            self._say(
+                ServerDescribed(
+                    at=time.time(),
+                    experiment=self._order.number,
+                    account=ServerAccount(version=account.version or "", arguments=arguments),
+                )
+            )
+        for argument in arguments:
+            if argument.differs:
+                self._warn(argument.told)
         began = journal.state.began
         expected = began.engine_version if began else ""
         if account.version and expected and plain(account.version) != plain(expected):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.engines.in_force import InForce, differences
+from core.engines.in_force import InForce, compared
 from core.engines.registry import ENGINES
 from core.engines.scanning import mismatch
 
@@ -56,7 +56,46 @@ def test_strange_pages_break_nothing(name: str, page: object) -> None:
 )  # fmt: skip
 def test_a_flag_that_was_dropped_in_silence_is_told(asked: dict, told: list[str]) -> None:
     engine = ENGINES["vllm"]
-    assert differences(asked, engine.own_account(VLLM_PAGES), engine.catalogue) == told
+    account = engine.own_account(VLLM_PAGES)
+    found = compared(asked, (), account, engine.catalogue)
+    assert [argument.told for argument in found if argument.differs] == told
+    assert [argument.flag for argument in found] == list(asked)
+
+
+def test_what_the_engine_chose_for_a_flag_that_was_left_out_is_told() -> None:
+    engine = ENGINES["vllm"]
+    account = engine.own_account(VLLM_PAGES)
+    varied = ("block_size", "max-num-seqs", "swap-space")
+    found = compared({"max_num_seqs": 8}, varied, account, engine.catalogue)
+    assert [(a.flag, a.asked, a.in_force, a.differs) for a in found] == [
+        ("max_num_seqs", 8, 8, False),
+        ("block_size", None, 32, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"parallel": 3, "ctx-size": 512}, ["asked for parallel 3, the server runs with 1"]),
+        ({"parallel": 1, "ctx-size": 4096}, ["asked for ctx-size 4096, the server runs with 512"]),
+        ({"parallel": -1, "ctx-size": 0}, []),
+    ],
+)
+def test_llama_cpps_account(asked: dict, told: list[str]) -> None:
+    engine = ENGINES["llamacpp"]
+    props = {
+        "total_slots": 1,
+        "build_info": "b1-7e4c0a9",
+        "default_generation_settings": {"n_ctx": 512},
+    }
+    account = engine.own_account({"/props": props})
+    found = compared(asked, (), account, engine.catalogue)
+    assert [argument.told for argument in found if argument.differs] == told
+
+
+def test_of_several_slots_llama_cpp_does_not_tell_whether_they_share_a_context() -> None:
+    props = {"total_slots": 3, "default_generation_settings": {"n_ctx": 256}}
+    assert ENGINES["llamacpp"].own_account({"/props": props}).arguments == {"parallel": 3}
 
 
 def test_sglang_is_read_by_its_inner_names() -> None:
@@ -65,7 +104,8 @@ def test_sglang_is_read_by_its_inner_names() -> None:
     account = engine.own_account({"/server_info": page})
     assert account == InForce(version="0.5.23", arguments={**page})
     asked = {"tensor_parallel_size": 2, "chunked-prefill-size": 4096}
-    assert differences(asked, account, engine.catalogue) == [
+    found = compared(asked, (), account, engine.catalogue)
+    assert [argument.told for argument in found if argument.differs] == [
         "asked for chunked-prefill-size 4096, the server runs with 2048"
     ]
 

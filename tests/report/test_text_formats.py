@@ -1,11 +1,15 @@
 """The report as Markdown and on a terminal."""
 
 import io
+import json
 import re
 
+from core.events import Argument, ServerAccount, ServerDescribed, ServerLaunched
 from core.report import Conclusion, findings
 from core.report.blocks import Bullets, Code, Grid, Words, blocks
 from core.report.comparison_table import comparison
+from core.report.export import to_json
+from core.report.html import html_page
 from core.report.markdown import to_markdown
 from core.report.terminal import print_blocks, to_text
 from tests.report.published import published
@@ -30,6 +34,42 @@ def test_every_table_of_markdown_has_one_width() -> None:
     for table in re.findall(r"(?:^\|.*\|\n)+", markdown(served()), re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
         assert len(widths) == 1
+
+
+def test_what_the_servers_ran_with_stands_in_every_format() -> None:
+    events = []
+    for event in chat_events():
+        events.append(event)
+        if isinstance(event, ServerLaunched):
+            arguments = (
+                Argument(flag="page-size", asked=64, in_force=16, differs=True),
+                Argument(flag="tp-size", asked=2),
+                Argument(flag="max-running-requests", in_force=48),
+            )
+            account = ServerAccount(version="0.5.2", arguments=arguments)
+            events.append(
+                ServerDescribed(at=event.at, experiment=event.experiment, account=account)
+            )
+    run = conclusion(events)
+    found = findings(run)
+    (changed,) = found.not_in_force
+    assert changed.experiments == tuple(e.number for e in run.experiments)
+    text, page = markdown(run), html_page(run, found)
+    document = json.loads(to_json(run))
+    for said in (
+        (
+            "`page-size` 64 was not in force in experiments 0, 1, 2, 3, 4: asked for it, the "
+            "servers ran with 16"
+        ),
+        "| 2 | page-size | 64 | ! 16 |",
+        "| 2 | tp-size | 2 | not told |",
+        "| 0 | max-running-requests | left out | 48 |",
+    ):
+        assert said in text
+    assert "<td>page-size</td><td>64</td><td>! 16</td>" in page
+    assert document["findings"]["not_in_force"][0]["asked"] == 64
+    assert document["findings"]["manifest"]["in_force"][0]["account"]["version"] == "0.5.2"
+    assert not any("asked for" in caution.text for caution in found.cautions)
 
 
 def test_what_means_something_to_markdown_is_escaped() -> None:

@@ -24,7 +24,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def stub_task(parameters: dict, **sections: dict) -> Task:
+def stub_task(parameters: dict, **sections: dict | str) -> Task:
     """A task on the stub server that takes a second or two for each experiment."""
     document = {
         "task_name": "stub",
@@ -46,7 +46,8 @@ def stub_task(parameters: dict, **sections: dict) -> Task:
         "timeouts": {"warmup": "600ms", "stop": 3},
     }
     for name, section in sections.items():
-        document[name] = {**document.get(name, {}), **section}
+        old = document.get(name, {})
+        document[name] = section if isinstance(section, str) else {**old, **section}
     return Task.model_validate(document)
 
 

@@ -18,6 +18,7 @@ from core.events import (
     ServerLaunched,
 )
 from core.machine import identity
+from core.report import findings
 from core.task import DEFAULTS, Configuration
 from tests.run.conftest import Session, stub_task
 
@@ -42,6 +43,29 @@ async def test_a_run_finds_the_faster_configuration(session: Session) -> None:
     assert conclusion.gain > 0.3
     assert "--batch" in conclusion.winner.argv
     assert not left_running(session.events)
+
+
+async def test_what_the_server_runs_with_is_read_back(session: Session) -> None:
+    """FlashAttention 3 reads no such cache: as SGLang does, the server takes another backend."""
+    task = stub_task(
+        {"kv-cache-dtype": ["fp8_e5m2"], "schedule-policy": ["fcfs"], "page-size": [None]},
+        base_runtime="simulated",
+        model={"id_or_path": "llama-3.1-8b"},
+        engine={"arguments": {"attention-backend": "fa3", "start-speed": 200}, "command": ()},
+        optimization={"baseline": False},
+    )
+    _, conclusion = await session.run(task)
+    (experiment,) = conclusion.experiments
+    assert experiment.in_force is not None
+    told = {a.flag: (a.asked, a.in_force, a.differs) for a in experiment.in_force.arguments}
+    assert told["attention-backend"] == ("fa3", "triton", True)
+    assert told["kv-cache-dtype"] == ("fp8_e5m2", "fp8_e5m2", False)
+    assert told["page-size"] == (None, 1, False)
+    (changed,) = findings(conclusion).not_in_force
+    assert (changed.flag, changed.in_force, changed.experiments) == (
+        "attention-backend", "triton", (experiment.number,),
+    )  # fmt: skip
+    assert "asked for attention-backend fa3, the server runs with triton" in experiment.warnings
 
 
 async def test_the_result_is_said_before_anything_is_torn_down(session: Session) -> None:

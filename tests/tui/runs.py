@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 
 from core.events import (
+    Argument,
     Event,
     ExperimentJudged,
     ExperimentQueued,
@@ -22,6 +23,8 @@ from core.events import (
     RunEnded,
     RunState,
     SearchAdvanced,
+    ServerAccount,
+    ServerDescribed,
     ServerLaunched,
     ServerMetrics,
     SubRound,
@@ -226,6 +229,13 @@ def _experiment(
         log=str(log),
         gpus=tuple(f"GPU-{n}f3c0d9e-aaaa" for n in range(int(flags.get("tp-size", 1) or 1))),
     )
+    arguments = tuple(
+        Argument(flag=flag, asked=value, in_force=None if flag == "tp-size" else value)
+        for flag, value in flags.items()
+    )
+    account = ServerAccount(version="0.5.2", arguments=arguments)
+    if failure is None:
+        yield ServerDescribed(at=at + 20, experiment=number, account=account)
     rounds = []
     at += 21
     for index, concurrency in enumerate((8, 32)):

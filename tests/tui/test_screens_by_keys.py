@@ -55,6 +55,7 @@ async def test_a_task_shows_its_experiments_and_marks_the_best(app: Watched) -> 
         (("tab",) * 5, "utilization"),
         (("tab",) * 6, "Launch command"),
         (("shift+tab",), "Launch command"),
+        (("shift+tab",), "Asked and in force"),
     ],
 )
 async def test_an_experiment_part_by_part(app: Watched, keys: tuple[str, ...], said: str) -> None:

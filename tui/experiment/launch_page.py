@@ -3,9 +3,12 @@
 from core.machine.masking import MASK, masked_text
 from core.report.characters import one_line
 from core.report.launch import launch_command_folded
-from core.task import is_secret_name
+from core.task import is_secret_name, spell
 from tui.experiment.answer import ExperimentAnswer
-from tui.spans import EMPTY, Line, Span, fit, line, wrap
+from tui.spans import EMPTY, Line, Span, crop, fit, line, wrap
+
+_ASKED = 16
+"""Columns for what was asked."""
 
 
 def launch_page(answer: ExperimentAnswer, width: int) -> list[Line]:
@@ -29,12 +32,31 @@ def launch_page(answer: ExperimentAnswer, width: int) -> list[Line]:
     for name, value in sorted(engine.environment.items()):
         shown = MASK if is_secret_name(name) else masked_text(one_line(value))
         rows.append(line("   ", fit(line(Span(name, "muted")), names), shown))
+    rows += _in_force(answer, width)
     rows += [EMPTY, line(Span(" GPUs", "heading"))]
     rows += [line(f"   {uuid}") for uuid in experiment.gpus] or [
         line(Span("   none leased", "muted"))
     ]
     rows += [EMPTY, line(Span(" Server's log", "heading"), Span("   L shows it", "muted"))]
     rows += wrap(one_line(experiment.log), width, indent=3)
+    return rows
+
+
+def _in_force(answer: ExperimentAnswer, width: int) -> list[Line]:
+    """Return what was asked beside what the server says it runs with; nothing where it is mute."""
+    account = answer.experiment.in_force
+    if account is None:
+        return []
+    says = f"   the server says it is {one_line(account.version)}" if account.version else ""
+    rows = [EMPTY, line(Span(" Asked and in force", "heading"), Span(says, "muted"))]
+    names = max((len(a.flag) for a in account.arguments), default=0) + 2
+    for argument in account.arguments:
+        asked = "left out" if argument.asked is None else one_line(spell(argument.asked))
+        runs = "not told" if argument.in_force is None else one_line(spell(argument.in_force))
+        style = "bad" if argument.differs else "muted" if argument.in_force is None else ""
+        mark = Span(f"{'!' if argument.differs else ' '} {runs}", style)
+        name = fit(line(Span(one_line(argument.flag), "muted")), names)
+        rows.append(crop(line("   ", name, fit(line(asked), _ASKED), mark), width))
     return rows
 
 

@@ -165,6 +165,7 @@ def effects(found: Findings, drawn: dict[str, Chart]) -> str:
     told = [wording.effect(effect) for effect in found.effects if effect.proved]
     told += [wording.needed(effect) for effect in found.needed]
     told += [wording.interaction(i) for i in found.interactions if i.proved]
+    told += [wording.not_in_force(changed) for changed in found.not_in_force]
     told += [wording.inseparable(flags) for flags in found.inseparable]
     if found.unknown_effects:
         told.append(f"No effects can be told: {found.unknown_effects}.")
@@ -322,9 +323,16 @@ def manifest(conclusion: Conclusion, found: Findings) -> str:
     shown = facts(wording.manifest(found.manifest))
     task = conclusion.task.text
     return (
-        f"<h2>Manifest</h2>{shown}<details><summary>Task file <span>"
+        f"<h2>Manifest</h2>{shown}{_arguments(found)}<details><summary>Task file <span>"
         f"{words(found.manifest.source)}</span></summary>{preformatted(task)}</details>"
     )
+
+
+def _arguments(found: Findings) -> str:
+    rows = [[words(cell) for cell in row] for row in wording.arguments(found.manifest)]
+    if not rows:
+        return ""
+    return paragraph(wording.ARGUMENTS) + table(wording.ARGUMENT_HEADS, rows)
 
 
 def _date(moment: float | None) -> str:
