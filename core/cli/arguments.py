@@ -130,6 +130,14 @@ def _add_planning(verbs: _Verbs) -> None:
     listing.set_defaults(
         call=lambda a: _call("fields", "print_fields", matching=a.matching, as_json=a.json)
     )
+    keys = verbs.add_parser("result-keys", help="every key of a result's JSON, column of its CSV")
+    keys.add_argument("matching", nargs="?", default="", help="only those with this in them")
+    keys.add_argument(
+        "--json", action="store_true", help="the JSON Schema", default=argparse.SUPPRESS
+    )
+    keys.set_defaults(
+        call=lambda a: _call("fields", "print_keys", matching=a.matching, as_json=a.json)
+    )
     _add_presets(verbs)
 
 
@@ -185,12 +193,13 @@ def _add_reporting(verbs: _Verbs) -> None:
     )
     reporting.add_argument("--format", choices=["txt", "md", "html", "json", "csv"])
     reporting.add_argument("--chart", metavar="NAME", help="a single chart, as SVG or PNG")
+    _add_json(reporting)
     reporting.set_defaults(
         call=lambda a: _call(
             "reporting",
             "write_report",
             ref=a.task,
-            form=a.format,
+            form=_json_or(a),
             output=a.output,
             chart=a.chart,
         )
@@ -226,7 +235,26 @@ def _add_reporting(verbs: _Verbs) -> None:
 
     comparing = verbs.add_parser("compare", help="several tasks side by side")
     comparing.add_argument("tasks", metavar="task", nargs="+", help=_TASK)
-    comparing.set_defaults(call=lambda a: _call("reporting", "compare", refs=a.tasks))
+    comparing.add_argument("-o", "--output", type=Path, help="a file (compare.md, compare.json)")
+    comparing.add_argument("--format", choices=["txt", "md", "json"])
+    _add_json(comparing)
+    comparing.set_defaults(
+        call=lambda a: _call(
+            "reporting", "compare", refs=a.tasks, form=_json_or(a), output=a.output
+        )
+    )
+
+
+def _json_or(asked: argparse.Namespace) -> str | None:
+    """Return the format asked for, of which `--json` is the short form.
+
+    Raises:
+        UsageError: both are given, and differ.
+    """
+    if asked.json and asked.format not in {None, "json"}:
+        raise UsageError(f"--json and --format {asked.format} do not go together")
+    form: str | None = "json" if asked.json else asked.format
+    return form
 
 
 def _launches(text: str) -> int:

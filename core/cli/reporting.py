@@ -3,17 +3,21 @@
 import asyncio
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 from core.cli.looking import conclusion_of
 from core.errors import HostError, UsageError
 from core.report import Conclusion, Findings, findings
 from core.report.blocks import blocks
-from core.report.comparison_table import comparison
+from core.report.comparison_table import COMPARE_FORMATS, CompareFormat, comparison, comparison_json
 from core.report.handing_on import REPORT_FORMATS, ReportFormat, everything, report
+from core.report.markdown import to_markdown
 from core.report.svg.canvas import Canvas, own_file
 from core.report.svg.charts import WIDE, draw
 from core.report.svg.png import png
-from core.report.terminal import print_blocks
+from core.report.terminal import print_blocks, to_text
+
+F = TypeVar("F", bound=str)
 
 
 def write_report(
@@ -50,14 +54,29 @@ def write_report(
     return 0
 
 
-def compare(refs: list[str]) -> int:
-    """Print what several tasks came to, side by side.
+def compare(refs: list[str], form: CompareFormat | None, output: Path | None) -> int:
+    """Write what several tasks came to, side by side.
+
+    Args:
+        refs: what finds them.
+        form: the format; None: that of the file's suffix, and `txt` without a file.
+        output: a file; None: the terminal.
 
     Raises:
-        UsageError: there is no such task.
+        UsageError: there is no such task or format.
+        HostError: the file cannot be written.
     """
+    form = form or (_named_format(output, COMPARE_FORMATS) if output else None)
     conclusions = [asyncio.run(conclusion_of(ref)) for ref in refs]
-    print_blocks(comparison([(c, findings(c)) for c in conclusions]), sys.stdout)
+    runs = [(conclusion, findings(conclusion)) for conclusion in conclusions]
+    if form == "json":
+        _write(output, comparison_json(runs))
+    elif form == "md":
+        _write(output, to_markdown(comparison(runs)))
+    elif output is None:
+        print_blocks(comparison(runs), sys.stdout)
+    else:
+        _write(output, to_text(comparison(runs)))
     return 0
 
 
@@ -65,12 +84,16 @@ def _format_of(output: Path | None, chart: str | None) -> ReportFormat | None:
     """Return the format that a file's name asks for; None for a folder or the terminal."""
     if output is None or chart is not None or output.is_dir() or not output.suffix:
         return None
+    return _named_format(output, REPORT_FORMATS)
+
+
+def _named_format(output: Path, formats: tuple[F, ...]) -> F:
     suffix = output.suffix[1:].lower()
     named = {"htm": "html", "markdown": "md", "text": "txt"}.get(suffix, suffix)
-    for form in REPORT_FORMATS:
+    for form in formats:
         if form == named:
             return form
-    known = ", ".join(f".{form}" for form in REPORT_FORMATS)
+    known = ", ".join(f".{form}" for form in formats)
     raise UsageError(f"{output}: cannot tell the format; end it in {known}, or add --format")
 
 

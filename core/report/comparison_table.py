@@ -1,13 +1,56 @@
 """Several runs side by side: what each recommends, gains and holds, and what they tell apart."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal, TypeAlias
 
 from core.report import figures, wording
 from core.report.blocks import Block, Bullets, Grid, Heading, Words
 from core.report.conclusion import Conclusion
 from core.report.findings import Findings
-from core.task import spell
+from core.task import Frozen, spell
 from core.verdict import objective_metric
+
+CompareFormat: TypeAlias = Literal["txt", "md", "json"]
+
+COMPARE_FORMATS: tuple[CompareFormat, ...] = ("txt", "md", "json")
+
+
+class ComparedRun(Frozen):
+    """One of the runs: what it recommends, gains, holds and costs, and where that comes from."""
+
+    task: str
+    headline: str
+    experiments: int
+    elapsed: float
+    """Seconds that the experiments took, added up."""
+    findings: Findings
+
+
+class ComparisonDocument(Frozen):
+    """Several runs side by side; the first is the one the others are held against."""
+
+    format: Literal["inference-autotuner-comparison/1"] = "inference-autotuner-comparison/1"
+    runs: tuple[ComparedRun, ...]
+    not_alike: tuple[str, ...]
+    """Why the figures may not be comparable, a sentence each."""
+
+
+def comparison_json(runs: Sequence[tuple[Conclusion, Findings]]) -> str:
+    """Return the comparison as JSON."""
+    document = ComparisonDocument(
+        runs=tuple(
+            ComparedRun(
+                task=found.manifest.task,
+                headline=found.headline,
+                experiments=len(conclusion.experiments),
+                elapsed=conclusion.elapsed,
+                findings=found,
+            )
+            for conclusion, found in runs
+        ),
+        not_alike=_unlike(runs),
+    )
+    return document.model_dump_json(indent=2) + "\n"
 
 
 def comparison(runs: Sequence[tuple[Conclusion, Findings]]) -> Iterator[Block]:

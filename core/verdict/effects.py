@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Literal, TypeAlias
 
 import scipy  # its parts are imported at first use
-from pydantic import Field
+from pydantic import ConfigDict, Field, computed_field
 
 from core.task import FlagValue, Frozen
 
@@ -27,6 +27,8 @@ _FEWEST_CONFIGURATIONS = 3
 
 class Effect(Frozen):
     """One flag set otherwise than in the recommended configuration."""
+
+    model_config = ConfigDict(extra="ignore")  # what is derived is written, and reckoned anew
 
     flag: str
     value: FlagValue
@@ -43,6 +45,7 @@ class Effect(Frozen):
     pairs: int = Field(default=0, ge=0)
     """Fresh launches with `other` that it rests on."""
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def proved(self) -> bool:
         """Whether the interval leaves no room for no effect at all."""
@@ -57,6 +60,8 @@ class Effect(Frozen):
 class Interaction(Frozen):
     """Two flags of which one does something else where the other is set otherwise."""
 
+    model_config = ConfigDict(extra="ignore")  # what is derived is written, and reckoned anew
+
     flags: tuple[str, str]
     values: tuple[FlagValue, FlagValue]
     """In the recommended configuration."""
@@ -70,6 +75,7 @@ class Interaction(Frozen):
     high: float
     """Interval of how far `together` is beyond what both alone would make, as a share."""
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def proved(self) -> bool:
         """Whether the interval leaves no room for none."""

@@ -12,7 +12,7 @@ from itertools import combinations
 from math import comb
 from typing import Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, computed_field
 
 from core.task import FlagValue, Frozen
 
@@ -54,6 +54,8 @@ class Condition(Frozen):
 class Trait(Frozen):
     """What failures share, counted among distinct configurations."""
 
+    model_config = ConfigDict(extra="ignore")  # what is derived is written, and reckoned anew
+
     conditions: tuple[Condition, ...]
     """All of them together."""
     failed: int
@@ -67,22 +69,26 @@ class Trait(Frozen):
     tried: int = Field(ge=1)
     """How many traits were held against the test; what the p-value is to be multiplied by."""
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def support(self) -> float:
         """Share of the failures that have it."""
         return self.failed / self.failures
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def lift(self) -> float:
         """How many times as often those that have it fail, against all that were compared."""
         having = self.failed + self.succeeded
         return (self.failed / having) / (self.failures / (self.failures + self.successes))
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def exclusive(self) -> bool:
         """Whether every failure has it and no success."""
         return self.failed == self.failures and self.succeeded == 0
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def proved(self) -> bool:
         """Whether chance is ruled out, the number of traits tried counted in."""

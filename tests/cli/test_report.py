@@ -74,6 +74,38 @@ def test_nonsense_gets_one_clear_line(
     assert said in told[0]
 
 
+def test_json_is_asked_for_in_the_same_words_everywhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told = []
+    for words in (["--json"], ["--format", "json"]):
+        assert main(["report", "chat", *words]) == 0
+        assert main(["compare", "chat", *words]) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    assert main(["compare", "chat", "chat", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [run["findings"]["recommended"]["experiment"] for run in document["runs"]] == [2, 2]
+    assert main(["report", "chat", "--json", "--format", "md"]) == 2
+    assert "do not go together" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("a.md", "# 1 task"), ("a.json", "{"), ("a.txt", "1 task")]
+)
+def test_a_comparison_goes_to_a_file(tmp_path: Path, name: str, begins: str) -> None:
+    assert main(["compare", "chat", "-o", str(tmp_path / name)]) == 0
+    assert (tmp_path / name).read_text(encoding="utf-8").startswith(begins)
+
+
+def test_the_keys_of_a_result_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["result-keys", "traits"]) == 0
+    assert "findings.failures[].traits[].lift  number" in capsys.readouterr().out
+    assert main(["result-keys", "--json"]) == 0
+    assert "Trait" in json.loads(capsys.readouterr().out)["$defs"]
+    assert main(["result-keys", "qqq"]) == 2
+
+
 def test_runs_stand_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "chat", "chat#1"]) == 0
     assert "2 tasks compared" in capsys.readouterr().out

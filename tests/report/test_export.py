@@ -4,13 +4,18 @@ import csv
 import io
 import json
 import math
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from core.report import RunDocument, export, run_document, to_csv, to_json, to_yaml
+from core.report import Conclusion, RunDocument, export, run_document, to_csv, to_json, to_yaml
 from core.report.export import COLUMNS
+from core.report.key_list import key_lines
 from core.task import parse_task
+from tests.report.published import published
 from tests.report.runs import TEXT, chat_events, conclusion, run_events, winner_of
+from tests.report.served import served
 
 EVERY_COLUMN = (
     "task,simulated,experiment,origin,configuration,outcome,failure,feasible,objective,value,score,"
@@ -46,6 +51,38 @@ def test_the_document_answers_what_is_asked_first() -> None:
     assert document["experiments"][2]["sub_rounds"][1]["ttft"]["percentiles"]["p99"] == 0.1
     assert document["definition"]["slo"]["latency"]["p90"]["threshold"] == 6.5
     assert parse_task(json.dumps(document["definition"])).task == parse_task(TEXT).task
+
+
+KEYS = Path(__file__).with_name("snapshots") / "keys.txt"
+
+
+def test_keys_are_never_renamed_or_dropped() -> None:
+    """A new one is added to the file as well."""
+    keys = [line.field for line in key_lines()]
+    assert set(keys) == set(KEYS.read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.parametrize("run", [conclusion(chat_events()), served(), published()])
+def test_what_is_written_is_what_is_documented(run: Conclusion) -> None:
+    documented = {line.field for line in key_lines()}
+    written = set(keys_of(json.loads(to_json(run)), documented, ""))
+    assert written <= documented
+    assert {"experiments[].sub_rounds[].ttft.percentiles", "findings.manifest.levels"} <= written
+
+
+def keys_of(value: object, documented: set[str], path: str) -> Iterator[str]:
+    """The keys of a document, down to where what is in them is the user's own."""
+    if isinstance(value, list):
+        for member in value:
+            yield from keys_of(member, documented, f"{path}[]")
+    elif isinstance(value, dict):
+        named = f"{path}.".lstrip(".")
+        if not any(key.startswith(named) for key in documented):
+            return
+        for key, member in value.items():
+            open_ = any(name.startswith(f"{named}*") for name in documented)
+            yield from () if open_ else (f"{named}{key}",)
+            yield from keys_of(member, documented, f"{named}{'*' if open_ else key}")
 
 
 def test_every_key_of_the_document_is_described() -> None:
