@@ -46,6 +46,7 @@ from tui.themes import textual_theme
 if TYPE_CHECKING:
     from core.machine.gpus import Gpus
     from core.store import TaskSummary, Viewer
+    from tui.chart.run_points import RunPoints
     from tui.form.drafts import Origin
     from tui.standing import Standing
 
@@ -88,12 +89,14 @@ class Autotuner(App[None]):
         self.recent: Sequence[TaskSummary] = ()
         self.trouble = ""
         self.bug: Exception | None = None
+        self._points: RunPoints | None = None
         self._said_for = 0
         self._views: dict[str, View] = {}
         self._trail: list[str] = []
         self._questions: Sequence[Question] = ()
         self._followers: dict[Source, Follower[Any]] = {
             "store": Follower("store", self.post_message, self._open_store, _has_changed),
+            "history": Follower("history", self.post_message, _look_at_store, _has_changed),
             "machine": Follower("machine", self.post_message, nothing, always, interval=2.0),
             "files": Follower("files", self.post_message, nothing, always),
         }
@@ -187,6 +190,19 @@ class Autotuner(App[None]):
             self._views[name] = getattr(import_module(module), kind)()
             self.install_screen(self._views[name], name)  # so that it lives on when it is left
         return self._views[name]
+
+    def points(self, task_id: int, *, sub_rounds: bool) -> "RunPoints":
+        """Return the reading of every experiment of a task, which all screens share.
+
+        Args:
+            sub_rounds: whether load levels are needed; else they are read only if they were before.
+        """
+        from tui.chart.run_points import RunPoints
+
+        known = self._points
+        if known is None or known.task_id != task_id or (sub_rounds and not known.sub_rounds):
+            known = self._points = RunPoints(task_id, sub_rounds=sub_rounds)
+        return known
 
     def mark(self, mark: Mark) -> None:
         """Mark an experiment for comparing, or not any more."""
@@ -443,6 +459,12 @@ class Autotuner(App[None]):
             self._exception = error
             self._exception_event.set()
         self._close_messages_no_wait()
+
+
+def _look_at_store() -> "Viewer":
+    from core.store import Viewer
+
+    return Viewer()
 
 
 async def _has_changed(viewer: "Viewer") -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from core.events import Experiment, LevelProgress, Outcome, Phase, SloVerdict
+from core.events import Experiment, LevelProgress, Outcome, SloVerdict
 from core.report import figures
 from core.report.characters import BEST, NOTHING, one_line, outcome_symbol, slo_symbol
 from core.report.conclusion import outcome_in_words
@@ -28,8 +28,8 @@ class ExperimentRow:
     best: bool
     progress: LevelProgress | None
     """How its load level is doing, while it is under way."""
-    now: float
-    """Unix time at which it was read."""
+    now: float | None
+    """Unix time at which it was read; None once it is over, when nothing depends on it."""
 
 
 Cell: TypeAlias = Callable[[ExperimentRow], Line]
@@ -165,7 +165,7 @@ def _score(row: ExperimentRow) -> Line:
 
 def _time(row: ExperimentRow) -> Line:
     experiment = row.experiment
-    end = experiment.ended_at or (row.now if experiment.phase is not Phase.DONE else None)
+    end = experiment.ended_at or row.now
     return line(NOTHING if end is None else figures.clock(max(0.0, end - experiment.began_at)))
 
 

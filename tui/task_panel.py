@@ -40,19 +40,25 @@ class Course:
         height: int,
         marks: Literal["braille", "dots"],
     ) -> Sequence[Line]:
-        """Return the chart; no lines if there is no point on it.
+        """Return the chart; no lines if there are not two points on it.
 
         Args:
             points: every experiment of the task, as far as they are read.
             marks: what the curve is made of.
         """
         asked = (task.slo, task.optimization.objective, width, height, marks)
-        if points is not self._points or asked != self._asked:
+        waits = not points and asked == self._asked  # they are being read again
+        if (points is not self._points and not waits) or asked != self._asked:
             slos = {metric: target.threshold for metric, target in task.slo.targets().items()}
             chart = course(points, objective_metric(task.optimization.objective), slos)
-            self._lines = draw(chart, width, height, marks=marks).lines if chart.points else ()
+            drawn = len(chart.points) > 1
+            self._lines = draw(chart, width, height, marks=marks).lines if drawn else ()
             self._points, self._asked = points, asked
         return self._lines
+
+    def let_go(self) -> None:
+        """Keep the drawing alone: all that was on it is large."""
+        self._points = None
 
 
 def panel(
@@ -86,7 +92,7 @@ def panel(
         *_next(run.state.search, summary, width),
     ]
     room = height - len(rows)
-    if room >= _CHART_FROM and len(points) > 1:
+    if room >= _CHART_FROM:
         lines = drawn.draw(points, task, width, min(room, _CHART_MOST), marks)
         rows += lines
         room -= len(lines)

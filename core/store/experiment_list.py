@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from core.events import Experiment, LevelMeasured, SubRound
 from core.store.queries import Query, understood
@@ -64,11 +65,18 @@ async def _read_sub_rounds(
     )
 
 
+@lru_cache(256)
+def _experiment(record: str) -> Experiment:
+    """A list that is followed is read every second, and nearly all of it is as it was."""
+    return understood(Experiment.model_validate_json, record)
+
+
 def _whole(records: Iterable[sqlite3.Row], measured: Iterable[sqlite3.Row]) -> Iterator[Experiment]:
     sub_rounds: dict[int, tuple[SubRound, ...]] = {}
     for (body,) in measured:
         event = understood(LevelMeasured.model_validate_json, body)
         sub_rounds[event.experiment] = (*sub_rounds.get(event.experiment, ()), event.sub_round)
     for number, record in records:
-        experiment = understood(Experiment.model_validate_json, record)
-        yield experiment.model_copy(update={"sub_rounds": sub_rounds.get(number, ())})
+        experiment = _experiment(record)
+        found = sub_rounds.get(number)
+        yield experiment.model_copy(update={"sub_rounds": found}) if found else experiment

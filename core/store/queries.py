@@ -2,12 +2,13 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
 from core.errors import StoreError
-from core.events import ProcessIdentity, RunState, decode
+from core.events import Event, ProcessIdentity, RunState, decode
 from core.store.rows import Lease, Recorded, StoredTask, TaskState
 from core.task import Task
 
@@ -50,7 +51,7 @@ async def read_tasks(query: Query, where: str, values: Values = ()) -> list[Stor
             run=run,
             text=text,
             source=source,
-            task=understood(Task.model_validate_json, document),
+            task=_task(document),
             created_at=created_at,
             state=TaskState(state),
             runner=read_identity(runner),
@@ -75,7 +76,20 @@ async def read_latest_events(query: Query, task_id: int, limit: int) -> list[Rec
     found = await query(
         "SELECT seq, body FROM event WHERE task = ? ORDER BY seq DESC LIMIT ?", (task_id, limit)
     )
-    return [Recorded(seq, understood(decode, body)) for seq, body in reversed(found)]
+    return [Recorded(seq, _event(body)) for seq, body in reversed(found)]
+
+
+# What is followed is read every second, and nearly all of it is as it was.
+
+
+@lru_cache(16)
+def _task(document: str) -> Task:
+    return understood(Task.model_validate_json, document)
+
+
+@lru_cache(128)
+def _event(body: str) -> Event:
+    return understood(decode, body)
 
 
 async def fold(query: Query, task_id: int) -> tuple[RunState, int]:

@@ -151,8 +151,7 @@ async def test_the_report_is_read_copied_and_written(
     async with app.run_test(size=size) as pilot:
         await settled(pilot)
         app.go("report", app.subject.at(runs.RAG_ID))
-        await settled(pilot)
-        assert "What to deploy" in text(pilot)
+        await until(pilot, lambda: "What to deploy" in text(pilot))
         await pilot.press("y")
         assert app.copied
         await pilot.press("E")
@@ -165,7 +164,7 @@ async def test_the_report_is_read_copied_and_written(
         for character in str(target):
             await pilot.press(character if character.isalnum() else _KEYS.get(character, character))
         await pilot.press("enter")
-        await until(pilot, target.exists, "the file")
+        await until(pilot, lambda: "written to" in text(pilot), "the file")
         assert isinstance(app.view, ReportView)
         assert "<svg" in target.read_text()
 

@@ -5,6 +5,7 @@ are kept as packed numbers, and only what is new is read again.
 """
 
 import math
+import sys
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ _PAGE = 200
 _PLACES = {name: place for place, name in enumerate(MEASURED)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LevelPoint:
     """One load level of an experiment."""
 
@@ -41,7 +42,7 @@ class LevelPoint:
         return value if math.isfinite(value) else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ExperimentPoint:
     """One experiment."""
 
@@ -103,15 +104,12 @@ def point(experiment: Experiment) -> ExperimentPoint:
 
 
 def _level(sub_round: SubRound) -> LevelPoint:
-    figures = array("d")
-    for name in MEASURED:
-        value = sub_round.metric(name)
-        figures.append(math.nan if value is None else value)
+    found = [sub_round.metric(name) for name in MEASURED]
     return LevelPoint(
         index=sub_round.index,
-        name=str(sub_round.level),
+        name=sys.intern(str(sub_round.level)),
         concurrency=sub_round.level.concurrency,
-        figures=figures,
+        figures=array("d", [math.nan if value is None else value for value in found]),
     )
 
 
@@ -125,7 +123,7 @@ class RunPoints:
             sub_rounds: False leaves the load levels out, which is what takes the time.
         """
         self.task_id = task_id
-        self._sub_rounds = sub_rounds
+        self.sub_rounds = sub_rounds
         self._settled: list[ExperimentPoint] = []
         """The experiments, by number, up to the first that is not over."""
         self._told: tuple[ExperimentPoint, ...] = ()
@@ -135,7 +133,7 @@ class RunPoints:
         """Return every experiment read so far; a partial answer while there are more."""
         offset = len(self._settled)
         page = await viewer.experiments(
-            self.task_id, offset=offset, limit=_PAGE, sub_rounds=self._sub_rounds
+            self.task_id, offset=offset, limit=_PAGE, sub_rounds=self.sub_rounds
         )
         under_way: list[ExperimentPoint] = []
         for experiment in page.rows:

@@ -36,7 +36,7 @@ class Axis:
         return axis_title(self.quantity, self.unit)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Point:
     """One point of the scatter."""
 

@@ -90,7 +90,7 @@ class ChartView(View):
         task = self.autotuner.subject.task
         if task != self._task_id:
             self._task_id, self._answer, self._wish, self._gone = task, None, None, False
-            self._reading = None if task is None else RunPoints(task)
+            self._reading = None if task is None else self.autotuner.points(task, sub_rounds=True)
             self._effects_read = None if task is None else RunEffects(task)
             self._effects = EffectsKnown()
             self._at, self.chart = None, None

@@ -2,22 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from textual.widget import Widget
 
-from core.report import Conclusion
-from core.report.blocks import Block, Bullets, Code, Grid, Heading, Words, blocks
+from core.report.blocks import Block, Bullets, Code, Grid, Heading, Words
 from core.report.characters import one_line
-from core.report.findings import findings
 from core.report.handing_on import REPORT_FORMATS
-from core.report.launch import launch_command
-from core.store import StoredTask, Viewer
 from tui import commands
+from tui.apart import apart
 from tui.dialogs.asking import Ask
 from tui.dialogs.picker import Choice, Picker
 from tui.keymap import Scope
+from tui.run_report import Report, RunReport
 from tui.screens.requests import check_new_file
 from tui.screens.view import Question, View
 from tui.spans import EMPTY, Line, Span, crop, fit, joined, length, line, wrap
@@ -31,15 +28,6 @@ _NOTES = {"txt": "as on this screen", "md": "for a wiki", "html": "with charts, 
           "all": "a folder: every format, charts, files to deploy with"}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Answer:
-    stored: StoredTask
-    over: bool
-    blocks: tuple[Block, ...]
-    command: str
-    """The recommended launch command; empty where there is none."""
-
-
 class ReportView(View):
     """The report of a task."""
 
@@ -48,7 +36,8 @@ class ReportView(View):
 
     def __init__(self) -> None:
         super().__init__()
-        self._answer: _Answer | None = None
+        self._reading: RunReport | None = None
+        self._answer: Report | None = None
         self._looked = False
 
     def body(self) -> Sequence[Widget]:
@@ -62,9 +51,22 @@ class ReportView(View):
 
     def arrive(self) -> None:
         """Forget the task that was looked at before, if this is another."""
-        if self._answer is None or self._answer.stored.id != self.autotuner.subject.task:
+        task = self.autotuner.subject.task
+        if self._reading is None or self._reading.task_id != task:
+            self._reading = None if task is None else RunReport(task)
             self._answer, self._looked = None, False
             self._page.to_top()
+        if self._reading is not None:
+            self._reading.wanted = True
+
+    def on_screen_suspend(self) -> None:
+        """Have nothing made any more that nobody looks at."""
+        if self._reading is not None:
+            self._reading.wanted = False
+
+    def on_unmount(self) -> None:
+        """The same at the end of the app."""
+        self.on_screen_suspend()
 
     def heading(self) -> Line:
         """Return whose report it is."""
@@ -79,38 +81,22 @@ class ReportView(View):
         )
 
     def questions(self) -> Sequence[Question]:
-        """Ask for the whole run, and work out what it teaches."""
-        task_id = self.autotuner.subject.task
-        if task_id is None:
+        """Ask for what the whole run teaches."""
+        if self._reading is None:
             self._looked = True
             self._page.redraw()
             return ()
+        return [Question(self._reading, self._show, "history")]
 
-        async def read(viewer: Viewer) -> _Answer | None:
-            stored = await viewer.find(f"#{task_id}")
-            if stored is None:
-                return None
-            state, _ = await viewer.state(task_id)
-            conclusion = Conclusion(stored, state)
-            chosen = conclusion.recommended
-            environment = stored.task.engine.environment
-            return _Answer(
-                stored=stored,
-                over=state.ended is not None,
-                blocks=tuple(blocks(conclusion, findings(conclusion))),
-                command=launch_command(chosen.argv, environment) if chosen else "",
-            )
-
-        return [Question(read, self._show)]
-
-    def _show(self, answer: _Answer | None) -> None:
-        self._answer, self._looked = answer, True
-        self._page.redraw()
-        self.retitle()
+    def _show(self, answer: Report | None) -> None:
+        if answer is not self._answer or not self._looked:
+            self._answer, self._looked = answer, True
+            self._page.redraw()
+            self.retitle()
 
     def _draw(self, width: int, _: int) -> Sequence[Line]:
         if self._answer is None:
-            return _NO_TASK if self._looked else []
+            return _NO_TASK if self._looked else _READING
         return [row for block in self._answer.blocks for row in block_lines(block, width)]
 
     # Keys
@@ -138,7 +124,9 @@ class ReportView(View):
                 Ask("Write it to", suggested, check=check_new_file),
                 lambda path: (
                     self.autotuner.do(
-                        commands.write_report(answer.stored.id, form, Path(path).expanduser())
+                        apart(
+                            commands.write_report, answer.stored.id, form, Path(path).expanduser()
+                        )
                     )
                     if path
                     else None
@@ -218,3 +206,4 @@ _NO_TASK = empty_lines(
     "It says what to deploy, why experiments failed, and which flags matter.",
     "1 shows all tasks; Enter opens one, and 8 comes back here.",
 )
+_READING = [EMPTY, line("  ", Span("Reading the whole run …", "muted"))]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from core.report import Format
 from core.store import StoredTask
 from tui import commands
+from tui.apart import apart
 from tui.dialogs.asking import Ask, Confirm
 from tui.dialogs.picker import Choice, Picker
 
@@ -75,7 +76,7 @@ def ask_for_export(app: "Autotuner", task_id: int, ref: str) -> None:
 
         def write(path: str | None) -> None:
             if path is not None:
-                app.do(commands.export_task(task_id, form, Path(path).expanduser()))
+                app.do(apart(commands.export_task, task_id, form, Path(path).expanduser()))
 
         app.push_screen(Ask("Write it to", f"{name}.{form}", check=check_new_file), write)
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from core.events import Experiment
+from core.events import Experiment, Phase
 from core.machine import identity
 from core.report import figures
 from core.report.characters import one_line
 from core.report.launch import launch_command
 from core.store import Page, StoredTask, TaskState, TaskSummary, Viewer
-from tui.chart.run_points import ExperimentPoint, RunPoints
+from tui.chart.run_points import ExperimentPoint
 from tui.dialogs.picker import Choice, Picker
 from tui.experiment_rows import ExperimentRow, columns
 from tui.keymap import Scope
@@ -63,7 +63,6 @@ class TaskView(View):
         self._answer: TaskAnswer | None = None
         self._task_id: int | None = None
         self._zoomed = False
-        self._points_read: RunPoints | None = None
         self.points: tuple[ExperimentPoint, ...] = ()
         """Every experiment of the task, for the panel beside the table."""
 
@@ -85,12 +84,18 @@ class TaskView(View):
         task = self.autotuner.subject.task
         if task != self._task_id:
             self._task_id, self._answer, self.points = task, None, ()
+            self._side.course = Course()
             self._table.reset()
             self._table.following = True
         self._table.empty = _NO_TASK if task is None else _NO_EXPERIMENTS
         if task is None:
             self._table.show(Window())
         self._table.marked = self.autotuner.subject.marks
+
+    def on_screen_suspend(self) -> None:
+        """Keep no copy of what another screen may read with more to it."""
+        self.points = ()
+        self._side.course.let_go()
 
     def heading(self) -> Line:
         """Return the task's name, state, progress and clocks."""
@@ -135,9 +140,8 @@ class TaskView(View):
 
         questions: list[Question] = [Question(read, self._show)]
         if self._side.display:
-            if self._points_read is None or self._points_read.task_id != task_id:
-                self._points_read = RunPoints(task_id, sub_rounds=False)
-            questions.append(Question(self._points_read, self._show_points))
+            points = self.autotuner.points(task_id, sub_rounds=False)
+            questions.append(Question(points, self._show_points))
         return questions
 
     def _show_points(self, points: tuple[ExperimentPoint, ...]) -> None:
@@ -169,7 +173,7 @@ class TaskView(View):
                 experiment,
                 best=experiment.number == answer.summary.best,
                 progress=answer.live.progress(experiment),
-                now=now,
+                now=None if experiment.phase is Phase.DONE else now,
             )
             for experiment in answer.page.rows
         )
@@ -370,7 +374,7 @@ class Side(Canvas):
     def __init__(self, view: TaskView) -> None:
         super().__init__()
         self._view = view
-        self._course = Course()
+        self.course = Course()
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """Return the panel."""
@@ -382,7 +386,7 @@ class Side(Canvas):
             answer.summary,
             answer.stored.task,
             self._view.points,
-            self._course,
+            self.course,
             width,
             height,
             "dots" if self._view.autotuner.ascii else "braille",

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from tui.app import Autotuner
 
 
-Source: TypeAlias = Literal["store", "machine", "files"]
-"""Where an answer is found. Each has a thread of its own, so that a driver which hangs holds up no
-log, and a slow disk no GPU."""
+Source: TypeAlias = Literal["store", "history", "machine", "files"]
+"""Where an answer is found: a few rows of the store, or a whole history in it. Each has a thread of
+its own, so that a driver which hangs holds up no log, and a long history no list."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Question:
     """What a screen wants to know, and what it does with the answer."""
 
     read: Callable[[Any], Awaitable[Any]]
-    """Is given the open `Viewer` if the store is asked, else None."""
+    """Is given an open `Viewer` if the store or a history is asked for, else None."""
     show: Callable[[Any], None]
     of: Source = "store"
 

@@ -114,7 +114,7 @@ class Table(Canvas, Generic[T], can_focus=True):
         """Take in rows, and draw them."""
         if columns is not None and list(columns) != list(self.columns):
             self.columns = columns
-        before = self.current
+        before, known = self.current, self._window
         self._window, self._loaded = window, True
         if self.following:
             self.cursor = max(0, window.total - 1)
@@ -122,7 +122,9 @@ class Table(Canvas, Generic[T], can_focus=True):
             self._stay_on(self._key(before))
         self.cursor = max(0, min(self.cursor, window.total - 1))
         self._scroll_to_cursor()
-        self._measure()
+        self._measure(
+            [row for at, row in enumerate(window.rows, window.offset) if row != known.row(at)]
+        )
         self.redraw()
         self.post_message(self.Moved())
         self._ask()
@@ -207,10 +209,10 @@ class Table(Canvas, Generic[T], can_focus=True):
             column = self.columns[place.index]
             yield fit(column.cell(row), place.width, column.align)
 
-    def _measure(self) -> None:
-        """Widen columns to their contents; they never shrink, so that nothing jumps."""
+    def _measure(self, rows: Sequence[T]) -> None:
+        """Widen columns to the contents of new rows; they never shrink, so that nothing jumps."""
         for column in self.columns:
-            longest = max((length(column.cell(row)) for row in self._window.rows), default=0)
+            longest = max((length(column.cell(row)) for row in rows), default=0)
             least = max(narrowest(column.title), cell_len(self._arrow(column)))
             before = self._natural.get(column.title, least)
             self._natural[column.title] = max(before, min(longest, column.most))
