@@ -105,6 +105,7 @@ def drawn(
     for metric, belief in beliefs.items():
         half = rng.standard_normal((_DRAWS // 2, 1, belief.mean.shape[1]))
         errors = np.concatenate([half, -half]) @ _root(belief.correlation).T
+        errors = errors.astype(belief.mean.dtype)
         figures[metric] = np.exp(belief.mean + belief.deviation * errors)
     judged = judge_arrays(figures, aim.slo, aim.objective)
     gains = np.where(judged.feasible, np.maximum(incumbent.score - judged.score, 0.0), 0.0)

@@ -77,8 +77,16 @@ class Kernel:
 
 def matern(squared: Floats) -> Floats:
     """Return the Matérn-5/2 correlation at squared distances."""
-    root = _ROOT5 * np.sqrt(squared)
-    correlation: Floats = (1.0 + root + root * root / 3.0) * np.exp(-root)
+    # In place: of many points, what takes time is the memory for what lies between.
+    root: Floats = np.sqrt(squared)
+    root *= _ROOT5
+    correlation: Floats = root / 3.0
+    correlation += 1.0
+    correlation *= root
+    correlation += 1.0
+    np.negative(root, out=root)
+    np.exp(root, out=root)
+    correlation *= root
     return correlation
 
 
@@ -253,8 +261,9 @@ class Process:
 
     def mix(self, alone: Floats, joint: Floats) -> Floats:
         """Return the covariance of the two parts' correlations."""
-        share = self.kernel.additive
-        covariance: Floats = self.kernel.signal * (share * alone + (1.0 - share) * joint)
+        share, signal = self.kernel.additive, self.kernel.signal
+        covariance: Floats = signal * share * alone
+        covariance += signal * (1.0 - share) * joint
         return covariance
 
     def predict(self, cross: Floats) -> tuple[Floats, Floats]:

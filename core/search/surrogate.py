@@ -33,6 +33,9 @@ _EVERY_TIME = 20
 _EVERY = 3
 """From so many experiments on, kernels are fitted anew after every third."""
 
+_BLOCK = 1024
+"""Candidates looked at in one piece: what is computed of them fits a processor's cache."""
+
 _NOISIEST = 100.0
 """Most that one level's noise may count for another's, as a factor on its variance."""
 
@@ -136,7 +139,17 @@ class Model:
 
     def believe(self, encoding: Encoding) -> Belief:
         """Return what is believed of candidates, in the targets' units."""
-        return self._belief(self._cross(encoding))
+        told = self._scaled(encoding)
+        count = max(len(encoding.rows), 1)
+        parts = [
+            self._belief(self._cross(encoding.one_hot[start : start + _BLOCK], *told))
+            for start in range(0, count, _BLOCK)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        mean = np.concatenate([part.mean for part in parts])
+        deviation = np.concatenate([part.deviation for part in parts])
+        return Belief(mean, deviation, self._targets.correlation)
 
     def _belief(self, cross: Floats) -> Belief:
         mean, variance = self.process.predict(cross)
@@ -149,12 +162,17 @@ class Model:
         """Return what is believed of what was told, and is pending: measurements without noise."""
         return self._belief(self.process.covariance(self.told.squared))
 
-    def _cross(self, encoding: Encoding) -> Floats:
+    def _scaled(self, encoding: Encoding) -> tuple[Floats, Floats]:
+        """Return what every value adds to the squared distance from what was told, and to the
+        additive correlation with it; each (values of all axes, told)."""
         weights = self.kernel.weights[encoding.parameter][:, None]
         scaled = (weights * self.told.to_values).astype(np.float32)
-        joint = matern(np.maximum(encoding.one_hot @ scaled, 0.0))
-        alone = encoding.one_hot @ (matern(scaled) / len(encoding.axes))
-        return self.process.mix(alone, joint)
+        return scaled, matern(scaled) / np.float32(len(encoding.axes))
+
+    def _cross(self, one_hot: Floats, scaled: Floats, alone: Floats) -> Floats:
+        squared: Floats = one_hot @ scaled
+        np.maximum(squared, 0.0, out=squared)
+        return self.process.mix(one_hot @ alone, matern(squared))
 
 
 @dataclass(frozen=True)
