@@ -111,10 +111,11 @@ class Agenda:
     def _informed(self, view: View) -> Strategy:
         """Return the strategy with everything told that is over.
 
-        Where a contender fell on fresh launches, that is what is told of it.
+        Where a contender fell on fresh launches, or may keep the SLOs or not, that is what is told
+        of it.
         """
         contest = self._contest(view)
-        fallen = frozenset(contest.fallen)
+        fallen = frozenset(contest.fallen | contest.doubtful)
         if self._strategy is None or fallen != self._fallen:
             self._strategy, self._fallen = self.strategies(), fallen
             self._told, self._held_back = set(), None
@@ -122,7 +123,8 @@ class Agenda:
             searched = experiment.origin in {"baseline", "search"}
             if searched and experiment.number not in self._told and not redone(experiment, view):
                 self._told.add(experiment.number)
-                broke = contest.broke(experiment.configuration) if fallen else None
+                known = experiment.configuration in fallen
+                broke = contest.broke(experiment.configuration) if known else None
                 self._strategy.tell(broke or experiment)
         return self._strategy
 
@@ -179,7 +181,7 @@ class Agenda:
     def _kept(self, view: View) -> int:
         """Return the launches that the search leaves to the confirmation.
 
-        Where it goes on because all contenders fell, no more than three contenders take.
+        Where it goes on because no contender held, no more than three contenders take.
         """
         kept, made = self.shares.confirmations, self._proving(view)
         if not made:
@@ -267,7 +269,7 @@ class Agenda:
     def _confirm(self, view: View) -> Step:
         contest, winner = self._contest(view), self.best(view)
         rules = self.task.optimization.confirmation
-        if contest.lost and isinstance(self._search(replace(view, search_ended=None)), Measure):
+        if contest.lost and self._could_go_on(view):
             return Reopen("nothing that was found kept the hard SLOs on fresh launches")
         if winner is None and contest.lost:
             return Conclude(contest.outcome(None))
@@ -285,9 +287,15 @@ class Agenda:
             return Conclude(unconfirmed(winner, "optimization.confirmation is off"))
         purse = self.purse(view)
         turn = contest.next(lambda launches: purse.affords(launches))
+        if turn is None and contest.undecided and self._could_go_on(view):
+            return Reopen("nothing that was found keeps the hard SLOs by more than the noise")
         if turn is None:
             return Conclude(contest.outcome(winner))
         return Measure(turn.configuration, turn.origin, turn.reason)
+
+    def _could_go_on(self, view: View) -> bool:
+        """Return whether a search that is over would have something to measure."""
+        return isinstance(self._search(replace(view, search_ended=None)), Measure)
 
     # The flags ----------------------------------------------------------------------------------
 

@@ -180,8 +180,22 @@ class Contest:
         """Whether every contender that there was is out."""
         return bool(self.pool) and not self._standing
 
+    @property
+    def undecided(self) -> bool:
+        """Whether none of those that were launched often enough clearly keeps the SLOs."""
+        return bool(self._seasoned) and self.doubtful.issuperset(self._seasoned)
+
+    @cached_property
+    def doubtful(self) -> set[Configuration]:
+        """The contenders that are within the noise of an SLO's bound after all their launches."""
+        return {
+            arm
+            for arm in self._seasoned
+            if standing(self._fresh(arm), self.slo, self._scatter).kind == "doubtful"
+        }
+
     def broke(self, configuration: Configuration) -> Experiment | None:
-        """Return the fresh launch on which a contender fell, or None."""
+        """Return the first fresh launch on which a contender broke an SLO or failed, or None."""
         made = (e for e in (*self.runs, *self.soaks) if e.configuration == configuration)
         return next((e for e in made if counts(e) and not held(e)), None)
 

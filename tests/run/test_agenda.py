@@ -136,6 +136,30 @@ def test_where_all_that_was_found_breaks_the_search_goes_on() -> None:
     assert int(str(play.state.experiments[play.best].configuration["a"])) < 40
 
 
+def test_where_all_that_was_found_stays_in_doubt_the_search_goes_on() -> None:
+    seen: Counter[Configuration] = Counter()
+
+    def truth(configuration: Configuration) -> float | Failure:
+        """All from 40 on are at the SLO of 4 s itself; what clearly holds shows after that."""
+        seen[configuration] += 1
+        if not configuration:
+            return 9.0
+        if int(str(configuration["a"])) >= 40:
+            return 3.94 if seen[configuration] % 2 else 4.02
+        doubted = any(seen[Configuration({"a": b})] > 3 for b in range(40, 60))
+        return 3.0 if doubted else 4.5
+
+    task = pure_task({"a": list(range(60))}, strategy="bayesian", max_iterations=40)
+    play = Play(task, truth)
+    play.run()
+    reasons = [step.reason for step in play.steps if isinstance(step, Reopen)]
+    assert reasons == ["nothing that was found keeps the hard SLOs by more than the noise"]
+    assert play.state.confirmation is not None
+    assert play.state.confirmation.status == "alone"
+    assert play.best is not None
+    assert int(str(play.state.experiments[play.best].configuration["a"])) < 40
+
+
 @pytest.mark.parametrize("budget", [{"time": 60}, {"experiments": 60}])
 def test_what_is_kept_for_confirming_goes_to_the_search_where_all_fell(
     budget: dict[str, int],
