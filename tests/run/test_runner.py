@@ -1,6 +1,7 @@
 """Whole runs, with real server processes."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,26 @@ async def test_a_slow_stop_is_a_warning_and_no_failure(session: Session) -> None
     (experiment,) = conclusion.experiments
     assert experiment.outcome is Outcome.OK
     assert any("had to be killed" in warning for warning in experiment.warnings)
+    assert not left_running(session.events)
+
+
+async def test_a_server_that_is_halted_under_load_is_named(session: Session) -> None:
+    halted: list[int] = []
+
+    def halt(event: Event) -> None:
+        if isinstance(event, LevelProgress) and event.phase is Phase.MEASURING and not halted:
+            (launched,) = [e for e in session.events if isinstance(e, ServerLaunched)]
+            assert identity.send(launched.server, signal.SIGSTOP)
+            halted.append(launched.server.pid)
+
+    task = stub_task(
+        {"batch": [4]}, optimization={"baseline": False}, timeouts={"request": 1, "stop": 1}
+    )
+    _, conclusion = await session.run(task, [halt])
+    first = conclusion.experiments[0]
+    assert first.failure is not None
+    assert f"`kill -CONT {halted[0]}` lets it go on" in first.failure.message
+    assert first.failure.transient
     assert not left_running(session.events)
 
 
