@@ -109,13 +109,20 @@ class Canvas:
         self.parts.append(Part("text", kind, (place,), words=words, anchor=anchor))
 
     def mark(self, centre: Place, shape: str, radius: float, kind: str, tip: str = "") -> None:
-        """Draw a point: `circle`, `ring`, `cross`, `diamond` or `star`."""
+        """Draw a point: `circle`, `ring`, `cross`, `square`, `triangle`, `diamond` or `star`."""
         x, y = centre
         match shape:
             case "cross":
                 r = radius * 0.85
                 self.line((x - r, y - r), (x + r, y + r), kind, tip)
                 self.line((x - r, y + r), (x + r, y - r), kind, tip)
+            case "square":
+                r = radius * 0.9
+                places = [(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]
+                self.path(places, kind, tip, closed=True)
+            case "triangle":
+                places = [(x, y - radius), (x + radius, y + radius), (x - radius, y + radius)]
+                self.path(places, kind, tip, closed=True)
             case "diamond":
                 r = radius * 1.2
                 places = [(x, y - r), (x + r, y), (x, y + r), (x - r, y)]

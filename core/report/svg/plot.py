@@ -41,12 +41,16 @@ class Axis:
 class Plot:
     """A canvas with a frame; data go inside of it through `place`."""
 
-    def __init__(self, canvas: Canvas, x: Axis, y: Axis, *, top: float = 26) -> None:
+    def __init__(
+        self, canvas: Canvas, x: Axis, y: Axis, *, top: float = 26, heading: str = ""
+    ) -> None:
         self.canvas, self.x, self.y = canvas, x, y
         written = [y.unit.write(tick) for tick in ticks(y.scale, 6)]
         self.left = max((width_of(text) for text in written), default=20.0) + 14
         self.right = canvas.width - 16
-        self.top, self.bottom = top + SIZE, canvas.height - 44
+        self.heading = heading
+        self._head = 22.0 if heading else 0.0
+        self.top, self.bottom = top + SIZE + self._head, canvas.height - 44
 
     def place(self, x: float, y: float) -> Place:
         """Return where two figures are drawn, in pixels."""
@@ -73,7 +77,9 @@ class Plot:
             canvas.line((column, self.bottom), (column, self.bottom + 4), "axis")
             canvas.text((column, self.bottom + 18), self.x.unit.write(tick), anchor="middle")
         canvas.line((self.left, self.bottom), (self.right, self.bottom), "axis")
-        canvas.text((4, SIZE + 2), self.y.title, "title")
+        if self.heading:
+            canvas.text((4, SIZE + 2), self.heading, "strong")
+        canvas.text((4, SIZE + 2 + self._head), self.y.title, "title")
         canvas.text((self.right, canvas.height - 8), self.x.title, "title", anchor="end")
 
     def slos(self) -> None:

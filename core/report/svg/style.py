@@ -73,7 +73,11 @@ _RULES = """\
 .chart .measuring {{ fill: {accent}; fill-opacity: .85; }}
 .chart .stopping {{ fill: {base}; fill-opacity: .6; }}
 .chart .failed {{ fill: {bad}; fill-opacity: .75; }}
-"""
+""" + "".join(
+    f".chart .solid-{ink} {{{{ fill: {{{ink}}}; fill-opacity: .8; stroke: {{paper}}; }}}}\n"
+    f".chart .hollow-{ink} {{{{ fill: none; stroke: {{{ink}}}; stroke-width: 1.8; }}}}\n"
+    for ink in ("ink", "accent", "good", "bad", "base", "warn", "muted")
+)
 
 
 def page_rules(size: int = 12) -> str:
