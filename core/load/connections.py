@@ -165,7 +165,8 @@ class Connections:
         gaps = exchange.answer.chunks - 1
         if self._patient and self._poller is not None and gaps > 0:
             merged = exchange.merged > MERGES_TOLERATED * gaps
-            self._poller.expect_gaps((exchange.last - exchange.first) // gaps, merged=merged)
+            gap = (exchange.last - exchange.first) // gaps
+            self._poller.expect_gaps(gap, exchange.end - exchange.due, merged=merged)
 
     def _ask_on_new(self, request: Request, due: int | None, on_end: OnEnd) -> None:
         async def open_and_ask() -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -17,7 +18,7 @@ from core.load.ledger import Ledger
 from core.load.plan import Target
 from core.load.records import Ending
 from core.load.requests import RequestWriter
-from core.load.stamped import KERNEL_STAMPS, SO_TIMESTAMPNS
+from core.load.stamped import KERNEL_STAMPS, SO_TIMESTAMPNS, Poller, StampedConnection
 from core.load.wire import Address
 from tests.load.scripted import (
     DONE,
@@ -287,3 +288,27 @@ async def test_tls_is_spoken_and_checked_unless_told_otherwise() -> None:
         assert (await ask(checked, request(server))).ending == Ending.CONNECTION_REFUSED
         assert "certificate" in ledger.complaints["connection_refused"]
         checked.close()
+
+
+@pytest.mark.skipif(not KERNEL_STAMPS, reason="needs the kernel's arrival times")
+async def test_rounds_that_are_put_off_miss_no_bytes() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    got = bytearray()
+
+    class Reader:
+        def readable(self) -> None:
+            got.extend(ours.recv(100))
+
+    poller = Poller()
+    poller.expect_gaps(20_000_000, 2_000_000_000, merged=False)
+    poller.add(ours.fileno(), cast("StampedConnection", Reader()))
+    with ours, theirs:
+        for number in range(40):  # some find a round put off, and some the socket watched again
+            theirs.send(b"x")
+            async with asyncio.timeout(30):
+                while len(got) <= number:
+                    await asyncio.sleep(0)
+            await asyncio.sleep(0.02 if number % 10 == 9 else 0)
+        poller.close()
+    assert got == b"x" * 40
