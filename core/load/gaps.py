@@ -9,7 +9,10 @@ import math
 import numpy as np
 
 from core.events import Distribution, Interval
-from core.load.histogram import Floats, Integers, middles
+from core.load.histogram import Floats, Integers, bins, middles
+from core.load.latencies import output_tokens
+from core.load.ledger import SLICE
+from core.load.records import Table
 from core.load.statistics import CONFIDENCE, SHARES, rank
 from core.task import Statistic
 
@@ -20,17 +23,40 @@ FEWEST_BLOCKS = 8
 RESAMPLES = 400
 FEWEST_BEYOND = 20
 """Fewest gaps beyond a percentile for its interval to be stated."""
+_NONE: Integers = np.empty((0, 3), dtype=np.int64)
 
 
-def describe_gaps(gaps: Integers) -> Distribution | None:
+def never_came(failed: Table, good: Table, worst: Floats) -> Integers:
+    """Return the gaps that failed requests owe, as (slice of time, bin, count).
+
+    A request that failed owes a gap for each chunk it was asked for and did not bring, and one at
+    the least; each counts as long as the request itself does.
+
+    Args:
+        good: the completed requests beside them, of which there is one at least.
+        worst: the latency that each failed request counts as, in seconds.
+    """
+    tokens_per_chunk = max(1.0, float(output_tokens(good).sum() / good["chunks"].sum()))
+    asked = np.where(failed["asked_output"] > 0, failed["asked_output"], output_tokens(good).mean())
+    owed = np.maximum(1, np.round(asked / tokens_per_chunk) - failed["chunks"]).astype(np.int64)
+    return np.stack([failed["due"] // SLICE, bins((worst * 1e9).astype(np.int64)), owed], axis=1)
+
+
+def describe_gaps(came: Integers, missing: Integers = _NONE) -> Distribution | None:
     """Return the distribution of gaps given as (slice of time, bin, count); None for none.
 
     A stall of the engine stretches a gap in every stream at once, so gaps are far from independent.
     Intervals therefore come from a block bootstrap: stretches of time are drawn, with all the gaps
     in them (Künsch 1989, with blocks that do not overlap).
+
+    Args:
+        came: the gaps that were seen.
+        missing: gaps likewise that never came. They count in the mean and in every percentile, so
+            that a server cannot look better by failing; count, std, min and max leave them out.
     """
-    if len(gaps) == 0:
+    if len(came) == 0:
         return None
+    gaps = np.concatenate([came, missing])
     indices, position = np.unique(gaps[:, 1], return_inverse=True)
     values = middles(indices) / 1e9
     slices = gaps[:, 0] - gaps[:, 0].min()
@@ -39,20 +65,21 @@ def describe_gaps(gaps: Integers) -> Distribution | None:
     counts = np.zeros((blocks, len(indices)))
     np.add.at(counts, (block, position), gaps[:, 2])
     pooled = counts.sum(axis=0)
-    mean = float(np.average(values, weights=pooled))
     total = int(pooled.sum())
-    variance = float((pooled * (values - mean) ** 2).sum()) / max(1, total - 1)
     upto = np.cumsum(pooled)
     percentiles: dict[Statistic, float] = {
         name: float(values[np.searchsorted(upto, rank(share, total) + 1)])
         for name, share in SHARES.items()
     }
+    seen = middles(came[:, 1]) / 1e9
+    count = int(came[:, 2].sum())
+    squares = float((came[:, 2] * (seen - np.average(seen, weights=came[:, 2])) ** 2).sum())
     return Distribution(
-        count=total,
-        mean=mean,
-        std=math.sqrt(variance),
-        min=float(values[0]),
-        max=float(values[-1]),
+        count=count,
+        mean=float(np.average(values, weights=pooled)),
+        std=math.sqrt(squares / max(1, count - 1)),
+        min=float(seen.min()),
+        max=float(seen.max()),
         percentiles=percentiles,
         intervals=_bootstrap(counts, values) if blocks >= FEWEST_BLOCKS else {},
     )

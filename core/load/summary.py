@@ -9,7 +9,7 @@ import numpy as np
 
 from core.events import ClientFloor, Distribution, RequestCounts, SubRound
 from core.load.conductor import Window
-from core.load.gaps import describe_gaps, scaled
+from core.load.gaps import describe_gaps, never_came, scaled
 from core.load.health import examine
 from core.load.histogram import Flags, Floats, Integers
 from core.load.latencies import (
@@ -56,7 +56,8 @@ def summarise(
     rows = seen.rows()
     measured = rows[(rows["due"] >= window.opened) & (rows["due"] < window.closed)]
     good = measured[measured["ending"] == Ending.COMPLETED]
-    worst = failed_as(measured[measured["ending"] != Ending.COMPLETED], plan.request_timeout)
+    failed = measured[measured["ending"] != Ending.COMPLETED]
+    worst = failed_as(failed, plan.request_timeout)
     seconds = (window.closed - window.opened) / 1e9
     completed = rows[rows["ending"] == Ending.COMPLETED]
     served = _share_inside(completed["due"], completed["end"], window)
@@ -68,7 +69,7 @@ def summarise(
     output_throughput = float((streamed * output_tokens(completed)).sum()) / seconds
     chunks = max(1, int(good["chunks"].sum()))
     tokens_per_chunk = float(output_tokens(good).sum()) / chunks
-    itl = describe_gaps(seen.gaps(window.opened, window.closed))
+    itl = describe_gaps(seen.gaps(window.opened, window.closed), never_came(failed, good, worst))
     load = _load(plan, rows, window)
     client = examine(seen, good, stamped=stamped, load=load, floor=floor)
     bounds = loosest(plan.thresholds)

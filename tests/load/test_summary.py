@@ -167,6 +167,20 @@ def test_a_request_that_failed_after_the_time_out_counts_with_the_time_it_took()
     assert result.ttft.percentiles["p99"] == pytest.approx(40.09)
 
 
+def test_a_failed_request_owes_the_gaps_that_never_came() -> None:
+    calls = [Call(2.0 + 0.01 * n, ending=1 if n == 7 else 0) for n in range(100)]
+    result = summed_up(calls, 1.5, 3.5, plan(request_timeout=30.0))
+    itl = result.itl
+    assert itl is not None
+    assert itl.count == 99 * 9
+    assert itl.mean == pytest.approx((99 * 9 * 0.01 + 10 * 30) / (99 * 9 + 10), rel=0.006)
+    assert itl.percentiles["p95"] == pytest.approx(0.01, rel=0.006)
+    assert itl.percentiles["p99"] == pytest.approx(30, rel=0.006)
+    assert itl.max == pytest.approx(0.01, rel=0.006)
+    slo = Slo.model_validate({"itl": {"p99": {"threshold": 0.05}}})
+    assert not judge([result], slo, "maximize_throughput", levels=1).slos[0].held
+
+
 def test_a_bound_on_anything_else_is_refused() -> None:
     assert loosest({"ttft_p50": 1, "ttft_p99": 3, "itl": 2}) == {"ttft": 3, "itl": 2}
     with pytest.raises(KeyError):
