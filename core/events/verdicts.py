@@ -31,6 +31,14 @@ class SloVerdict(Frozen):
         return self.actual is not None and self.violation == 0
 
 
+class Beside(Frozen):
+    """What an objective after the first came to."""
+
+    objective: Objective
+    value: float | None
+    """In its own unit, the plain mean over the load levels."""
+
+
 class Verdict(Frozen):
     """SLO by SLO, then as a whole."""
 
@@ -44,5 +52,17 @@ class Verdict(Frozen):
     """value, or −value for throughput, plus penalties × |value|. Lower is better."""
     violation: float = Field(ge=0)
     """Sum of all SLO violations; what ranks infeasible configurations."""
+    also: tuple[Beside, ...] = ()
+    """The objectives after the first, where there are several."""
     reasons: tuple[str, ...] = ()
     """Why it is not feasible, a phrase each: `e2e_latency_p90 8.7 s, 34 % over 6.5 s`."""
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All objectives, the first one first."""
+        return (self.objective, *(beside.objective for beside in self.also))
+
+    @property
+    def values(self) -> tuple[float | None, ...]:
+        """What each of them came to, in its own unit."""
+        return (self.value, *(beside.value for beside in self.also))

@@ -6,8 +6,10 @@ from typing import Literal, TypeAlias
 
 from core.events import Experiment
 from core.report.standing import standing
-from core.task import Configuration, Frozen, Task
-from core.verdict.front import pareto_front
+from core.task import Configuration, Frozen, Objective, Task, maximised, objective_metric
+from core.verdict import objective_value
+from core.verdict.comparison import geometric_mean
+from core.verdict.front import costs, pareto_front
 
 Respect: TypeAlias = Literal[
     "throughput_per_gpu", "latency", "ttft", "gpus", "energy", "price", "start"
@@ -30,15 +32,28 @@ class Alternative(Frozen):
     """Its own objective, in its unit."""
 
 
-class Front(Frozen):
-    """Experiments that none beats in one metric without losing in the other."""
+class FrontMember(Frozen):
+    """One configuration of the front."""
 
-    cost: str
-    """The metric of which less is better."""
-    gain: str
-    """The metric of which more is better."""
-    experiments: tuple[int, ...]
-    """By falling gain."""
+    experiment: int
+    figures: tuple[float, ...]
+    """By metric: the geometric mean over fresh launches, or what the search measured."""
+    launches: int = 0
+    """Fresh launches behind the figures; 0: it was measured in the search alone."""
+
+
+class Front(Frozen):
+    """Experiments that none beats in one metric without losing in another."""
+
+    metrics: tuple[str, ...]
+    """The task's objectives; with a single one, throughput and the latency that matters most."""
+    members: tuple[FrontMember, ...]
+    """The best by the first metric first."""
+
+    @property
+    def experiments(self) -> tuple[int, ...]:
+        """Their numbers."""
+        return tuple(member.experiment for member in self.members)
 
 
 def mean_over_levels(experiment: Experiment, metric: str) -> float | None:
@@ -54,17 +69,81 @@ def worst_over_levels(experiment: Experiment, metric: str) -> float | None:
     return max(known, default=None) if len(known) == len(experiment.sub_rounds) else None
 
 
-def front_of(experiments: Sequence[Experiment], task: Task) -> Front:
+def front_of(
+    experiments: Sequence[Experiment],
+    task: Task,
+    fresh: Callable[[Experiment], Sequence[Experiment]],
+) -> Front:
+    """Return the front of the objectives; of a single one, of throughput and latency.
+
+    Args:
+        experiments: those that could be deployed.
+        fresh: returns the launches that measured an experiment's configuration anew.
+    """
+    objectives = task.optimization.objectives
+    if len(objectives) == 1:
+        return _usual_front(experiments, task)
+    members = []
+    for number in _front([(e, [e]) for e in experiments], objectives):
+        experiment = next(e for e in experiments if e.number == number)
+        anew = [e for e in fresh(experiment) if e.measured]
+        members.append((experiment, anew))
+    # Figures of the search were picked for being high: those of fresh launches stand by themselves.
+    proved = _front([member for member in members if member[1]], objectives)
+    shown = []
+    for experiment, anew in members:
+        figures = _figures(anew or [experiment], objectives)
+        if figures is not None and (not anew or experiment.number in proved):
+            shown.append(
+                FrontMember(experiment=experiment.number, figures=figures, launches=len(anew))
+            )
+    sign = -1.0 if maximised(objectives[0]) else 1.0
+    shown.sort(key=lambda member: sign * member.figures[0])
+    return Front(metrics=tuple(map(objective_metric, objectives)), members=tuple(shown))
+
+
+def _front(
+    runs: Sequence[tuple[Experiment, Sequence[Experiment]]], objectives: Sequence[Objective]
+) -> tuple[int, ...]:
+    """Return which experiments are on the front by these measurements of them."""
+    points = []
+    for experiment, measured in runs:
+        figures = _figures(measured, objectives)
+        ranked = None if figures is None else costs(objectives, figures)
+        if ranked is not None:
+            points.append((experiment.number, ranked))
+    return pareto_front(points)
+
+
+def _figures(
+    runs: Sequence[Experiment], objectives: Sequence[Objective]
+) -> tuple[float, ...] | None:
+    """Return the geometric means of the objectives; None where one was not measured."""
+    means = []
+    for objective in objectives:
+        values = [objective_value(run.sub_rounds, objective) for run in runs]
+        known = [value for value in values if value is not None and value > 0]
+        if not known or len(known) < len(runs):
+            return None
+        means.append(geometric_mean(known))
+    return tuple(means)
+
+
+def _usual_front(experiments: Sequence[Experiment], task: Task) -> Front:
     """Return the front of throughput per GPU against the latency that the user cares for most."""
     cost = latency_metric(task)
     gain = "total_throughput_per_gpu"
-    points = [
-        (e.number, c, g)
+    points = {
+        e.number: (g, c)
         for e in experiments
         if (c := worst_over_levels(e, cost)) is not None
         and (g := mean_over_levels(e, gain)) is not None
-    ]
-    return Front(cost=cost, gain=gain, experiments=pareto_front(points))
+    }
+    front = pareto_front([(number, (-g, c)) for number, (g, c) in points.items()])
+    return Front(
+        metrics=(gain, cost),
+        members=tuple(FrontMember(experiment=n, figures=points[n]) for n in front),
+    )
 
 
 def latency_metric(task: Task) -> str:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from core.events import Experiment
-from core.report import figures, wording
-from core.report.alternatives import mean_over_levels, worst_over_levels
+from core.report import figures, front_words, wording
 from core.report.characters import BEST, outcome_symbol
 from core.report.conclusion import Conclusion, outcome_in_words
 from core.report.findings import Findings
@@ -146,21 +145,9 @@ def _alternatives(conclusion: Conclusion, found: Findings) -> Iterator[Block]:
     if found.alternatives:
         yield Bullets(tuple(wording.alternative(a) for a in found.alternatives))
     if front:
-        cost, gain = found.front.cost, found.front.gain
-        members = [conclusion.state.experiments[number] for number in front]
-        yield Words("The Pareto front: each of these is beaten by none in both figures at once.")
-        yield Grid(
-            ("#", figures.metric_title(gain), figures.metric_title(cost), "configuration"),
-            tuple(
-                (
-                    str(e.number),
-                    figures.metric(gain, mean_over_levels(e, gain)),
-                    figures.metric(cost, worst_over_levels(e, cost)),
-                    str(e.configuration),
-                )
-                for e in members
-            ),
-        )
+        yield Words(front_words.reading(found.front))
+        rows = front_words.rows(found.front, conclusion.state.experiments)
+        yield Grid(front_words.titles(found.front), rows)
 
 
 def _experiments(conclusion: Conclusion) -> Iterator[Block]:

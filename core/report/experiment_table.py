@@ -13,7 +13,7 @@ from core.events import Experiment, SloVerdict, Verdict
 from core.report import figures
 from core.report.characters import BEST, NOTHING, STYLES, outcome_symbol, slo_symbol
 from core.report.conclusion import Conclusion, outcome_in_words
-from core.task import Objective, Task, spell
+from core.task import Optimization, Task, spell
 from core.verdict import maximised, objective_metric
 
 _UNBOUNDED = 10_000
@@ -59,7 +59,10 @@ def _wide(conclusion: Conclusion) -> list[_Column]:
         _number(conclusion),
         *(_Column(flag, _value_of(flag)) for flag in conclusion.varied),
         *(_Column(figures.metric_title(metric), _slo(metric)) for metric in task.slo.targets()),
-        _objective(task.optimization.objective),
+        *(
+            _objective(task.optimization, place)
+            for place in range(len(task.optimization.objectives))
+        ),
         _SCORE,
         _TIME,
         _OUTCOME,
@@ -86,7 +89,7 @@ def _narrow_slos(task: Task) -> list[_Column]:
 
 
 def _narrow_objective(task: Task, experiments: Sequence[Experiment]) -> _Column:
-    objective = _objective(task.optimization.objective)
+    objective = _objective(task.optimization)
     title = objective.title.replace(" ", "\n")
     verdicts = [e.verdict for e in experiments if e.verdict]
     if all(v.value is None or v.score is None or abs(v.score) == abs(v.value) for v in verdicts):
@@ -161,11 +164,16 @@ def _judged(write: Callable[[Verdict], str]) -> Callable[[Experiment], Text]:
     return lambda experiment: Text(write(experiment.verdict) if experiment.verdict else NOTHING)
 
 
-def _objective(objective: Objective) -> _Column:
+def _objective(optimization: Optimization, place: int = 0) -> _Column:
+    """Return the column of one of the objectives."""
+    objective = optimization.objectives[place]
+
     def write(verdict: Verdict) -> str:
-        if verdict.value is not None and maximised(objective):
-            return figures.number(verdict.value)  # the title has the unit
-        return figures.objective(objective, verdict.value)
+        values = verdict.values
+        value = values[place] if place < len(values) else None
+        if value is not None and maximised(objective):
+            return figures.number(value)  # the title has the unit
+        return figures.objective(objective, value)
 
     return _Column(figures.metric_title(objective_metric(objective)), _judged(write), right=True)
 

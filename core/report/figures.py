@@ -21,6 +21,15 @@ _TITLES = {
     "goodput_under_slo_per_gpu": "goodput/GPU",
     "load_under_slo_per_gpu": "largest load/GPU",
     "error_rate": "errors",
+    "attainment": "requests within the SLOs",
+    "energy_per_token": "energy",
+    "throughput_per_watt": "throughput per watt",
+    "cost_per_million_tokens": "cost of a million tokens",
+}
+_UNITS = {
+    "energy_per_token": "J/token",
+    "throughput_per_watt": "tok/s/W",
+    "cost_per_million_tokens": "",
 }
 
 
@@ -90,6 +99,10 @@ def metric(name: str, value: float | None) -> str:
         return f"{number(value)} /GPU"
     if name == "goodput_under_slo_per_gpu":
         return f"{number(value)} req/s/GPU"
+    if name == "attainment":
+        return percentage(value)
+    if name in _UNITS:
+        return f"{number(value)} {_UNITS[name]}".strip()
     if name.endswith("_per_gpu"):
         return f"{number(value)} tok/s/GPU"
     if name.endswith("_throughput"):

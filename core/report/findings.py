@@ -116,7 +116,7 @@ def findings(conclusion: Conclusion) -> Findings:
         gain=conclusion.gain,
         confirmation=confirmation,
         alternatives=_alternatives(feasible, conclusion),
-        front=front_of(feasible, task),
+        front=front_so_far(conclusion),
         failures=failure_groups(experiments, defaults),
         effects=known.effects,
         looked_from=subject.number if subject and known.effects else None,
@@ -135,6 +135,12 @@ def findings(conclusion: Conclusion) -> Findings:
         cautions=cautions(conclusion),
         manifest=manifest(conclusion),
     )
+
+
+def front_so_far(conclusion: Conclusion) -> Front:
+    """Return the Pareto front of what could be deployed."""
+    known = [e for e in conclusion.experiments if _deployable(e, conclusion.confirmation)]
+    return front_of(known, conclusion.task.task, lambda e: fresh_runs(e, conclusion))
 
 
 def _nearest(experiments: Sequence[Experiment]) -> Experiment | None:

@@ -78,6 +78,8 @@ class PlanDocument(Frozen):
     """Launches kept for confirming the best on fresh servers."""
     launches: int
     """All launches, the baseline and its repeats among them."""
+    objectives: tuple[str, ...]
+    """What is improved; several: their Pareto front is looked for."""
     levels: tuple[str, ...]
     seconds_each: float
     seconds: float
@@ -137,6 +139,7 @@ def plan_document(
         searches=plan.shares.searches,
         confirmations=plan.shares.confirmations,
         launches=plan.shares.launches,
+        objectives=task.optimization.objectives,
         levels=tuple(str(level) for level in task.levels()),
         seconds_each=estimate.experiment,
         seconds=estimate.total,
@@ -218,6 +221,8 @@ def _parts(plan: PlanDocument) -> Iterator[RenderableType]:
     facts = " · ".join(one_line(fact) for fact in (plan.engine, plan.model))
     yield Text.assemble((one_line(plan.task), "bold"), f" · {facts}")
     yield Text(plan.headline, style="bold")
+    if len(plan.objectives) > 1:
+        yield Text(f"for the Pareto front of {' and '.join(plan.objectives)}")
     yield Text("\nSpace")
     yield _values(plan)
     yield from (Text(line) for line in _counts(plan))

@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from core.events import Experiment
+from core.report import front_words
 from core.report.characters import BROKEN, STYLES, WARNING, ascii_only, one_line, slo_symbol
 from core.report.conclusion import Conclusion
 from core.report.experiment_table import experiment_table
+from core.report.findings import front_so_far
 from core.report.launch import launch_command_folded
 from core.report.standing import margin_of
 from core.report.wording import margin
@@ -42,6 +44,7 @@ def print_result(conclusion: Conclusion, file: TextIO, *, width: int | None = No
 def _parts(conclusion: Conclusion, console: Console) -> Iterator[RenderableType]:
     yield _title(conclusion)
     yield from _experiments(conclusion, console)
+    yield from _front(conclusion)
     yield from _troubles(conclusion)
     yield from _slos(conclusion)
     yield Text(f"\n{conclusion.headline}", style="bold")
@@ -72,6 +75,21 @@ def _experiments(conclusion: Conclusion, console: Console) -> Iterator[Renderabl
         yield experiment_table(conclusion, shown, console)
     if hidden := len(conclusion.experiments) - len(shown):
         yield Text(f"and {hidden} more that rank below; `autotuner export` has them all")
+
+
+def _front(conclusion: Conclusion) -> Iterator[RenderableType]:
+    """Yield the front, where there are several objectives."""
+    if not conclusion.task.task.optimization.also:
+        return
+    front = front_so_far(conclusion)
+    if not front.members:
+        return
+    yield Text(f"\n{front_words.reading(front)}", style="bold")
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_row(*front_words.titles(front), style="dim")
+    for row in front_words.rows(front, conclusion.state.experiments):
+        table.add_row(*map(one_line, row))
+    yield table
 
 
 def _shown(conclusion: Conclusion) -> list[Experiment]:

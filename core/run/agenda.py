@@ -10,8 +10,11 @@ and thousands of runs can be played through without a server.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import log
 from statistics import fmean
 from typing import TypeAlias
+
+import numpy as np
 
 from core.events import (
     Confirmation,
@@ -27,6 +30,8 @@ from core.task import DEFAULTS, Configuration, Shares, Task, share_out
 from core.task.shares import LEAST_CONFIRMATION
 from core.verdict import best, rank_key
 from core.verdict.confirmation import compare, unconfirmed
+from core.verdict.front import costs_of, front
+from core.verdict.hypervolume import Undominated
 from core.verdict.margin import counts, held
 
 LEAST_TRIALS = 12
@@ -258,6 +263,8 @@ class Agenda:
             if e.measured and e.verdict is not None and e.verdict.feasible
         ]
         feasible.sort(key=lambda e: (rank_key(e.verdict), e.number))
+        if self.task.optimization.also:
+            return self._front(view, feasible)
         defaults = [e for o in ("baseline", "repeat") for e in view.of_origin(o)]
         scores = [e.verdict.score for e in defaults if e.measured and e.verdict]
         known = [score for score in scores if score is not None]
@@ -265,6 +272,24 @@ class Agenda:
             return tuple(feasible)
         bound = fmean(known)
         return tuple(e for e in feasible if rank_key(e.verdict)[1] < bound)
+
+    @staticmethod
+    def _front(view: View, feasible: Sequence[Experiment]) -> tuple[Experiment, ...]:
+        """Return the front without the defaults: the best by the first objective, then, each time,
+        what adds most to the hypervolume.
+        """
+        defaults = [e for e in view.of_origin("baseline") if e.measured and held(e)]
+        left = {e.number: e for e in front([*defaults, *feasible]) if e.origin == "search"}
+        costs = {n: np.array(costs_of(e.verdict)) for n, e in left.items() if e.verdict}
+        if not costs:
+            return ()
+        reference = np.max([*costs.values()], axis=0) + log(1.1)
+        order = [next(iter(left))]
+        while len(order) < len(left):
+            undominated = Undominated.of(np.array([costs[n] for n in order]), reference)
+            rest = [n for n in left if n not in order]
+            order.append(max(rest, key=lambda n: float(undominated.improvement(costs[n]))))
+        return tuple(left[number] for number in order)
 
     def _confirm(self, view: View) -> Step:
         contest, winner = self._contest(view), self.best(view)

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from core.events import Confirmation, Experiment, Origin
-from core.task import DEFAULTS, Configuration, ConfirmationRules, Objective, Slo
+from core.task import DEFAULTS, Configuration, ConfirmationRules, Objective, Slo, maximised
 from core.verdict.confirmation import Candidate, confirm, unconfirmed
-from core.verdict.judge import maximised
 from core.verdict.margin import Scatter, counts, held, scatter, standing
 
 MOST_BLAMELESS = 2

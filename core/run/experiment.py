@@ -403,7 +403,8 @@ class ExperimentRun:
         verdict = None
         if measured:
             levels = len(self._levels)
-            verdict = judge(measured, task.slo, task.optimization.objective, levels=levels)
+            aims = task.optimization
+            verdict = judge(measured, task.slo, aims.objective, levels=levels, also=aims.also)
         if outcome is None and self._stopped_because:
             outcome = Outcome.PRUNED
         if outcome is None and failure is not None:

@@ -241,11 +241,14 @@ class Runner:
     def _incumbents(self) -> dict[int, float]:
         """Return the load by GPU that the best so far holds, where only one level's is searched.
 
-        With several, what falls short at one may make up for it at another.
+        With several levels, what falls short at one may make up for it at another; so may a load,
+        for what else is improved.
         """
         view, levels = self._view(), self._task.levels()
         best = self._journal.state.experiments.get(self._agenda.best(view) or -1)
         searched = [e for e in view.over if e.origin in {"baseline", "search"} and e.measured]
+        if self._task.optimization.also:
+            return {}
         if not self._task.optimization.pruning or len(levels) != 1 or levels[0].largest is None:
             return {}
         if best is None or len(searched) < _LOADS_IN_FULL:
@@ -296,7 +299,7 @@ class Runner:
         return pruning(
             [e for e in view.over if e.origin in {"baseline", "search"}],
             self._task.slo,
-            optimization.objective,
+            *optimization.objectives,
             levels=len(self._task.levels()),
             noise=noise or _USUAL_NOISE,
         )

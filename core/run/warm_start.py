@@ -131,12 +131,18 @@ def _same_server(then: Task, now: Task) -> bool:
 
 def _judged(state: RunState, now: Task) -> list[Experiment]:
     """Return the baseline and what was searched, judged by the SLOs and the objective of now."""
-    objective, levels = now.optimization.objective, len(now.levels())
+    levels = len(now.levels())
 
     def judged(experiment: Experiment) -> Experiment:
         if not experiment.sub_rounds:
             return experiment
-        verdict = judge(experiment.sub_rounds, now.slo, objective, levels=levels)
+        verdict = judge(
+            experiment.sub_rounds,
+            now.slo,
+            now.optimization.objective,
+            levels=levels,
+            also=now.optimization.also,
+        )
         return experiment.model_copy(update={"verdict": verdict})
 
     lived = state.experiments.values()

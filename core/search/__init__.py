@@ -43,7 +43,9 @@ def choose(
         case "tpe" | "cmaes" | "gp" as name:
             from core.search.optuna_samplers import OptunaSearch  # optuna takes a second to import
 
-            return OptunaSearch(space, name, seed, optimization.n_initial_random)
+            return OptunaSearch(
+                space, name, seed, optimization.n_initial_random, len(optimization.objectives)
+            )
         case "auto" | "bayesian":
             # A space within the budget is exhausted all the same, and what it is asked for first
             # is what says most.
@@ -51,7 +53,7 @@ def choose(
 
             strategy = Bayesian(
                 space,
-                Aim(optimization.objective, slo or Slo()),
+                Aim(optimization.objective, slo or Slo(), optimization.also),
                 seed=seed,
                 budget=optimization.max_iterations + optimization.baseline,
                 baseline=optimization.baseline,

@@ -28,6 +28,7 @@ from core.search.surrogate import Belief, Encoding, Kernels, Surrogate
 from core.search.wording import promising, worth_a_try
 from core.task import Configuration
 from core.verdict import rank_key
+from core.verdict.front import front
 
 ENUMERATED = 20_000
 """Spaces up to this size are looked at whole; of larger ones, candidates."""
@@ -178,7 +179,10 @@ class Bayesian:
 
     def _best_rows(self, observations: Observations) -> list[Rows]:
         judged = [e for e in observations.experiments if e.verdict is not None]
-        best = sorted(judged, key=lambda e: rank_key(e.verdict))
+        # With several objectives: the front, which is ordered by the first.
+        leading = front(judged) if self._aim.also else []
+        ranked = sorted(judged, key=lambda e: rank_key(e.verdict))
+        best = [*leading[:: max(1, len(leading) // _NEIGHBOURS_OF)], *ranked]
         rows = [self._points.row(e.configuration) for e in best]
         return [row for row in rows if row is not None][:_NEIGHBOURS_OF]
 
@@ -211,7 +215,7 @@ class _Look:
         beliefs = surrogate.beliefs(encoding)
         survival = surrogate.survival(encoding)
         odds = survival + holding(beliefs, aim)
-        value, _ = expected_value(beliefs, aim)
+        value, _ = expected_value(beliefs, aim.objective)
         rank = odds
         if incumbent is not None:
             rank = odds + np.log(np.maximum(roughly(beliefs, aim, incumbent), 1e-30))

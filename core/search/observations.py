@@ -20,6 +20,7 @@ from core.search.points import place_of
 from core.task import LOAD_OBJECTIVES, Configuration, Level
 from core.verdict import objective_metric
 from core.verdict.arrays import metrics_needed
+from core.verdict.front import costs_of
 
 _SAYS_NOTHING = {FailureKind.ENVIRONMENT, FailureKind.CLIENT_BOUND}
 """Failures that are not the configuration's."""
@@ -95,14 +96,17 @@ class Observations:
 
         Metrics that nobody has measured are left out.
         """
-        objective = self.aim.objective
         if not self.by_level:
-            values = [None if e.verdict is None else e.verdict.value for e in self.experiments]
-            found = {objective_metric(objective): _logarithms([[v] for v in values])}
+            found = {
+                objective_metric(objective): _logarithms(
+                    [[_value(e, place)] for e in self.experiments]
+                )
+                for place, objective in enumerate(self.aim.objectives)
+            }
         else:
             count = 1 + max((s.index for e in self.experiments for s in e.sub_rounds), default=-1)
             found = {}
-            for metric in metrics_needed(self.aim.slo, objective):
+            for metric in metrics_needed(self.aim.slo, *self.aim.objectives):
                 rows: list[list[float | None]] = []
                 for experiment in self.experiments:
                     row: list[float | None] = [None] * count
@@ -150,10 +154,17 @@ class Observations:
             and experiment.verdict.feasible
         ]
 
-    def score(self, number: int) -> float:
-        """Return the verdict's score of an experiment; infinite without one."""
+    def costs(self, number: int) -> tuple[float, ...]:
+        """Return what the search lowers, as the verdict of an experiment has it; or infinity."""
         verdict = self.experiments[number].verdict
-        return inf if verdict is None or verdict.score is None else verdict.score
+        costs = None if verdict is None else costs_of(verdict)
+        return costs or (inf,) * len(self.aim.objectives)
+
+
+def _value(experiment: Experiment, place: int) -> float | None:
+    """Return what an experiment's objective at this place came to."""
+    values = experiment.verdict.values if experiment.verdict is not None else ()
+    return values[place] if place < len(values) else None
 
 
 def _levels(experiments: Sequence[Experiment]) -> dict[int, Level]:

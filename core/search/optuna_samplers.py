@@ -6,7 +6,7 @@ told and the seed alone, so that a resumed search proposes what it would have pr
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Literal, TypeAlias
 
@@ -26,6 +26,7 @@ from core.search.enumeration import spread
 from core.search.space import Space, same
 from core.search.strategy import Proposal, Tried
 from core.task import Choices, Configuration, FlagValue, Range, finite_values
+from core.verdict.front import costs_of
 
 SamplerName: TypeAlias = Literal["tpe", "cmaes", "gp"]
 
@@ -39,7 +40,9 @@ _CRASHED = 1e3
 class OptunaSearch:
     """One of optuna's samplers over the space, with SLO violations and crashes as constraints."""
 
-    def __init__(self, space: Space, name: SamplerName, seed: int, startup: int) -> None:
+    def __init__(
+        self, space: Space, name: SamplerName, seed: int, startup: int, objectives: int = 1
+    ) -> None:
         """Prepare the search.
 
         Raises:
@@ -55,6 +58,7 @@ class OptunaSearch:
         self._space = space
         self._seed = seed
         self._startup = startup
+        self._objectives = objectives
         self._distributions = {
             parameter: _distribution(values, ordered=name != "tpe")
             for parameter, values in space.parameters.items()
@@ -89,13 +93,14 @@ class OptunaSearch:
         self._tried.add(key)
         self._pending.pop(key, None)
         verdict = experiment.verdict
-        if verdict is None or verdict.score is None:
+        costs = None if verdict is None else costs_of(verdict)
+        violation = 0.0
+        if verdict is None or costs is None:
             # No score at all: the constraint alone says how bad it is.
-            value, violation = 0.0, _CRASHED
-        else:
-            value = verdict.score
-            violation = 0.0 if verdict.feasible else max(verdict.violation, 1e-9)
-        trial = self._trial(experiment.configuration, TrialState.COMPLETE, value, violation)
+            costs, violation = (0.0,) * self._objectives, _CRASHED
+        elif not verdict.feasible:
+            violation = max(verdict.violation, 1e-9)
+        trial = self._trial(experiment.configuration, TrialState.COMPLETE, costs, violation)
         if trial is not None:
             self._told.append(trial)
 
@@ -105,7 +110,9 @@ class OptunaSearch:
         )
 
     def _study(self) -> optuna.Study:
-        study = optuna.create_study(sampler=self._sampler())
+        study = optuna.create_study(
+            sampler=self._sampler(), directions=["minimize"] * self._objectives
+        )
         if self._name != "cmaes":
             study.add_trials([*self._told, *self._pending.values()])
             return study
@@ -143,7 +150,7 @@ class OptunaSearch:
         self,
         configuration: Configuration,
         state: TrialState,
-        score: float | None,
+        costs: Sequence[float] | None,
         violation: float | None,
     ) -> FrozenTrial | None:
         """Return the configuration as a trial, or None where it is no point of the space."""
@@ -165,7 +172,7 @@ class OptunaSearch:
                 params[name] = value
         return create_trial(
             state=state,
-            value=score,
+            values=costs,
             params=params,
             distributions=self._distributions,
             constraints=None if violation is None else {"slo": violation},

@@ -1,6 +1,7 @@
 """Why a configuration is proposed, in words."""
 
 from core.search.aim import Aim
+from core.task import STATISTICS, objective_metric
 
 
 def promising(aim: Aim, value: float, odds: float) -> str:
@@ -32,4 +33,7 @@ def objective_text(aim: Aim, value: float) -> str:
             return f"{value:.3g} requests/s/GPU that hold the SLOs"
         case "maximize_load_under_slo":
             return f"a load of {value:.3g} per GPU"
+    metric = objective_metric(aim.objective)
+    if metric.rpartition("_")[2] not in STATISTICS:
+        return f"{metric} {value:.4g}"
     return f"{value:.2f} s" if value >= 1 else f"{value * 1e3:.1f} ms"

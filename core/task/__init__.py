@@ -3,7 +3,6 @@
 from core.task.configuration import DEFAULTS, Configuration, FlagValue, spell
 from core.task.dimensions import Dimension, ParallelConfig, QuantConfig
 from core.task.document import (
-    LOAD_OBJECTIVES,
     Benchmark,
     Budget,
     ConfirmationRules,
@@ -13,7 +12,6 @@ from core.task.document import (
     MergeRule,
     Model,
     Mount,
-    Objective,
     Optimization,
     StrategyName,
     Task,
@@ -21,6 +19,13 @@ from core.task.document import (
 )
 from core.task.expectation import Expectation
 from core.task.frozen import Frozen, Section
+from core.task.objective import (
+    LOAD_OBJECTIVES,
+    NAMED_OBJECTIVES,
+    Objective,
+    maximised,
+    objective_metric,
+)
 from core.task.preset import Merged, Preset, merge
 from core.task.reading import Reading, parse_task, read_preset, read_task
 from core.task.secret_names import is_secret_name
@@ -48,6 +53,7 @@ from core.task.workload import (
 __all__ = [
     "DEFAULTS",
     "LOAD_OBJECTIVES",
+    "NAMED_OBJECTIVES",
     "STATISTICS",
     "Arrivals",
     "Benchmark",
@@ -96,8 +102,13 @@ __all__ = [
     "condition_mistakes",
     "dotted",
     "finite_values",
+<<<<<<< HEAD
     "is_secret_name",
+=======
+    "maximised",
+>>>>>>> 81d2e2a (Two or three objectives: the search follows the hypervolume, and hands back the front)
     "merge",
+    "objective_metric",
     "parse_task",
     "read_preset",
     "read_task",

@@ -13,6 +13,7 @@ from core.task.dimensions import ParallelConfig, QuantConfig
 from core.task.durations import Minutes, Seconds
 from core.task.expectation import Expectation
 from core.task.frozen import Section
+from core.task.objective import LOAD_OBJECTIVES, Objective, objective_metric
 from core.task.slo import Slo
 from core.task.space import ParameterSpace, condition_mistakes
 from core.task.traffic import Level, Scenario
@@ -26,18 +27,7 @@ from core.task.workload import (
     one_or_many,
 )
 
-Objective: TypeAlias = Literal[
-    "minimize_latency",
-    "maximize_throughput",
-    "minimize_ttft",
-    "minimize_tpot",
-    "maximize_goodput",
-    "maximize_load_under_slo",
-]
-
 MergeRule: TypeAlias = Literal["union", "intersection", "last_wins"]
-LOAD_OBJECTIVES: frozenset[Objective] = frozenset({"maximize_goodput", "maximize_load_under_slo"})
-"""Objectives for which the load is searched, not given."""
 
 StrategyName: TypeAlias = Literal[
     "auto", "bayesian", "grid_search", "random", "one_at_a_time", "tpe", "cmaes", "gp"
@@ -191,7 +181,11 @@ class Optimization(Section):
     budget. `tpe`, `cmaes` and `gp` are optuna's samplers; `gp` needs torch."""
     objective: Objective = "minimize_latency"
     """What to improve while the SLOs hold. Throughput is total tokens per second and GPU; goodput
-    is requests per second and GPU that hold every SLO, at the largest load that holds them."""
+    is requests per second and GPU that hold every SLO, at the largest load that holds them. Any
+    other metric, as `minimize_e2e_latency_p90`, `minimize_energy_per_token`; or a list of two or
+    three, for what none beats in all of them: the first says what is recommended."""
+    also: tuple[Objective, ...] = Field(default=(), max_length=2)
+    """The objectives after the first, where there are several."""
     max_iterations: int = Field(default=100, ge=1, le=1_000_000)
     """Most configurations to try, in experiments, beside the baseline."""
     timeout_per_iteration: Seconds = 7200.0
@@ -223,6 +217,33 @@ class Optimization(Section):
     reverts: int = Field(default=3, ge=0)
     """How many of the winner's flags are set back one at a time, three launches each, to measure
     what each brings, where a tenth of the budget is left for it; 0: none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _several_objectives(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and isinstance(named := raw.get("objective"), list | tuple):
+            if not 1 <= len(named) <= 3 or raw.get("also"):
+                raise ValueError("objective takes one name, or a list of two or three")
+            return {**raw, "objective": named[0], "also": tuple(named[1:])}
+        return raw
+
+    @model_validator(mode="after")
+    def _objectives_differ(self) -> Self:
+        if late := [objective for objective in self.also if objective in LOAD_OBJECTIVES]:
+            raise ValueError(f"of several objectives, {late[0]} has to be the first")
+        if len({objective_metric(objective) for objective in self.objectives}) < 1 + len(self.also):
+            raise ValueError("two of the objectives improve the same metric")
+        if self.also and self.strategy == "cmaes":
+            raise ValueError(
+                "cmaes knows one objective; `bayesian`, `tpe` and `gp` know several, and what"
+                " models nothing (`grid`, `random`, `one_at_a_time`) does with any"
+            )
+        return self
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All of them, the first one first."""
+        return (self.objective, *self.also)
 
     @field_validator("strategy", mode="before")
     @classmethod

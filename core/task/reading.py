@@ -10,8 +10,9 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from core.errors import TaskError
-from core.task.document import LOAD_OBJECTIVES, Task
+from core.task.document import Task
 from core.task.explaining import explanations
+from core.task.objective import LOAD_OBJECTIVES
 from core.task.older import notices_on
 from core.task.preset import Preset
 from core.task.source import FieldPath, Source, kind, read_text

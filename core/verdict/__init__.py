@@ -1,6 +1,7 @@
 """What measurements mean: SLOs, objectives, scores, ranking, comparisons. Pure."""
 
-from core.verdict.judge import explain, judge, maximised, objective_metric, objective_value
+from core.task import maximised, objective_metric
+from core.verdict.judge import explain, judge, objective_value
 from core.verdict.ranking import best, gain, rank_key
 
 __all__ = [

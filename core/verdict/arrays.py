@@ -4,7 +4,7 @@ Says the same as `judge`, number for number, of figures that have no sub-round a
 model expects, or a table of measurements.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import TypeAlias
@@ -12,8 +12,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from core.task import Objective, Slo, SloTarget
-from core.verdict.judge import LARGEST_PENALTY, maximised, objective_metric
+from core.task import Objective, Slo, SloTarget, maximised, objective_metric
+from core.verdict.judge import LARGEST_PENALTY
 
 Floats: TypeAlias = npt.NDArray[np.floating]
 
@@ -29,18 +29,24 @@ class Judgements:
     violation: Floats
     """Sum of all SLO violations."""
     feasible: npt.NDArray[np.bool_]
+    costs: Floats
+    """What a search lowers, (…, objectives): the score; of several objectives, the logarithms with
+    the penalties counted, so that a percent of one weighs as a percent of another."""
 
 
-def metrics_needed(slo: Slo, objective: Objective) -> tuple[str, ...]:
-    """Return the names of the metrics that a verdict looks at, the objective's first."""
-    return tuple(dict.fromkeys((objective_metric(objective), *slo.targets())))
+def metrics_needed(slo: Slo, *objectives: Objective) -> tuple[str, ...]:
+    """Return the names of the metrics that a verdict looks at, the objectives' first."""
+    return tuple(dict.fromkeys((*map(objective_metric, objectives), *slo.targets())))
 
 
-def judge_arrays(figures: Mapping[str, Floats], slo: Slo, objective: Objective) -> Judgements:
+def judge_arrays(
+    figures: Mapping[str, Floats], slo: Slo, objective: Objective, also: Sequence[Objective] = ()
+) -> Judgements:
     """Return what the figures mean.
 
     Args:
         figures: every metric needed, by name, in the shape (…, levels); NaN is not measured.
+        also: the objectives after the first.
     """
     value = figures[objective_metric(objective)].mean(axis=-1)
     feasible = ~np.isnan(value)
@@ -54,7 +60,19 @@ def judge_arrays(figures: Mapping[str, Floats], slo: Slo, objective: Objective) 
             broken = np.isnan(figures[metric]).any(axis=-1) | (violation > target.fail_ratio)
             feasible &= ~broken
     base = -value if maximised(objective) else value
-    return Judgements(value, base + penalties * np.abs(base), violations, feasible)
+    score = base + penalties * np.abs(base)
+    if not also:
+        return Judgements(value, score, violations, feasible, score[..., None])
+    columns = [log_cost(figures[objective_metric(o)].mean(axis=-1), o) for o in (objective, *also)]
+    costs = np.stack(columns, axis=-1) + np.log1p(penalties)[..., None]
+    feasible &= ~np.isnan(costs).any(axis=-1)
+    return Judgements(value, score, violations, feasible, costs)
+
+
+def log_cost(values: Floats, objective: Objective) -> Floats:
+    """Return the logarithm of an objective with the sign that makes less better."""
+    logarithms: Floats = np.log(values)
+    return -logarithms if maximised(objective) else logarithms
 
 
 def slo_violation(figures: Floats, target: SloTarget) -> Floats:

@@ -18,9 +18,8 @@ from core.events import (
     Experiment,
     Gain,
 )
-from core.task import DEFAULTS, Configuration, Objective, Slo
+from core.task import DEFAULTS, Configuration, Objective, Slo, maximised
 from core.verdict.comparison import LOOKS, Difference, differences, geometric_mean
-from core.verdict.judge import maximised
 from core.verdict.margin import Standing, held, objective_of, scatter, standing
 
 

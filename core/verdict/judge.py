@@ -24,30 +24,11 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from core.events import SloVerdict, SubRound, Verdict
-from core.task import Objective, Slo, SloTarget
+from core.events import Beside, SloVerdict, SubRound, Verdict
+from core.task import Objective, Slo, SloTarget, maximised, objective_metric
 
 LARGEST_PENALTY = 1e9
 """exp() of a violation stops here: beyond it every score is as bad, and no score is infinite."""
-
-_OBJECTIVE_METRICS: dict[Objective, str] = {
-    "minimize_latency": "e2e_latency_mean",
-    "minimize_ttft": "ttft_mean",
-    "minimize_tpot": "tpot_mean",
-    "maximize_throughput": "total_throughput_per_gpu",
-    "maximize_goodput": "goodput_under_slo_per_gpu",
-    "maximize_load_under_slo": "load_under_slo_per_gpu",
-}
-
-
-def maximised(objective: Objective) -> bool:
-    """Return whether more is better."""
-    return objective.startswith("maximize")
-
-
-def objective_metric(objective: Objective) -> str:
-    """Return the name of the metric that the objective improves."""
-    return _OBJECTIVE_METRICS[objective]
 
 
 def objective_value(sub_rounds: Sequence[SubRound], objective: Objective) -> float | None:
@@ -55,19 +36,25 @@ def objective_value(sub_rounds: Sequence[SubRound], objective: Objective) -> flo
 
     None when there is no level, or one of them could not measure it.
     """
-    figures = [sub_round.metric(_OBJECTIVE_METRICS[objective]) for sub_round in sub_rounds]
+    figures = [sub_round.metric(objective_metric(objective)) for sub_round in sub_rounds]
     known = [figure for figure in figures if figure is not None]
     return fmean(known) if known and len(known) == len(figures) else None
 
 
 def judge(
-    sub_rounds: Sequence[SubRound], slo: Slo, objective: Objective, *, levels: int
+    sub_rounds: Sequence[SubRound],
+    slo: Slo,
+    objective: Objective,
+    *,
+    levels: int,
+    also: Sequence[Objective] = (),
 ) -> Verdict:
     """Return what the sub-rounds mean.
 
     Args:
         sub_rounds: those that were measured.
         levels: how many there should be; a missing one makes the verdict infeasible.
+        also: the objectives after the first, where there are several.
     """
     verdicts = tuple(
         judge_slo(sub_rounds, metric, target, slo.steepness)
@@ -79,13 +66,19 @@ def judge(
     unfound = [reason for s in sub_rounds if (reason := _no_load(s))]
     reasons += unfound
     value = objective_value(sub_rounds, objective)
-    if value is None and sub_rounds and not unfound:
-        reasons.append(f"{_OBJECTIVE_METRICS[objective]} could not be measured")
+    others = tuple(Beside(objective=o, value=objective_value(sub_rounds, o)) for o in also)
+    if sub_rounds and not unfound:
+        reasons += [
+            f"{objective_metric(name)} could not be measured"
+            for name, figure in [(objective, value), *((o.objective, o.value) for o in others)]
+            if figure is None
+        ]
     return Verdict(
         slos=verdicts,
         feasible=not reasons and value is not None,
         objective=objective,
         value=value,
+        also=others,
         score=None if value is None else score(value, objective, verdicts),
         violation=sum(verdict.violation for verdict in verdicts),
         reasons=tuple(reasons),

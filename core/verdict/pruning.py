@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from core.events import Experiment, SubRound, Verdict
-from core.task import STATISTICS, Objective, Slo, SloTarget
-from core.verdict.judge import maximised, objective_metric, score
-from core.verdict.ranking import best
+from core.task import STATISTICS, Objective, Slo, SloTarget, maximised, objective_metric
+from core.verdict.front import costs, costs_of, front
 
 COMPLETE_FIRST = 10
 """Experiments that are measured in full before any is stopped early."""
@@ -33,13 +32,13 @@ class Pruning:
     """What an experiment is held against while it is measured."""
 
     slo: Slo
-    objective: Objective
+    objectives: tuple[Objective, ...]
     levels: int
     """How many load levels there are."""
-    incumbent: Verdict | None
-    """The best so far."""
-    best_seen: Mapping[int, float]
-    """The best figure of the objective's metric at each level, over all experiments."""
+    rivals: tuple[Verdict, ...]
+    """The best so far; with several objectives, the front."""
+    best_seen: Mapping[str, Mapping[int, float]]
+    """The best figure of every objective's metric at each level, over all experiments."""
     noise: float
     """Standard deviation of one measurement, as a share."""
 
@@ -64,31 +63,36 @@ class Pruning:
         return f"{metric} {figure:.4g} s at {measured.level} breaks {target.threshold:g} s for good"
 
     def _beaten(self, measured: Sequence[SubRound]) -> str | None:
-        if self.incumbent is None or self.incumbent.score is None:
-            return None
-        optimism = 1 + OPTIMISM if maximised(self.objective) else 1 - OPTIMISM
-        figures = {s.index: s.metric(objective_metric(self.objective)) for s in measured}
+        values = [self._at_best(measured, objective) for objective in self.objectives]
+        # Without penalties: a penalty is large however little an SLO is broken, be it by noise.
+        hoped = costs(self.objectives, values)
+        for rival in self.rivals:
+            reached = costs_of(rival)
+            if hoped is None or reached is None:
+                continue
+            if all(r <= h for r, h in zip(reached, hoped, strict=True)):
+                best = " and ".join(f"{value:.4g}" for value in values if value is not None)
+                has = " and ".join(f"{value:.4g}" for value in rival.values if value is not None)
+                return f"at best it comes to {best}, and the best so far has {has}"
+        return None
+
+    def _at_best(self, measured: Sequence[SubRound], objective: Objective) -> float | None:
+        """Return what an objective can come to; None where nobody has seen a level."""
+        metric = objective_metric(objective)
+        optimism = 1 + OPTIMISM if maximised(objective) else 1 - OPTIMISM
+        figures = {s.index: s.metric(metric) for s in measured}
         for index in range(self.levels):
             if index not in figures:
-                seen = self.best_seen.get(index)
+                seen = self.best_seen[metric].get(index)
                 figures[index] = None if seen is None else seen * optimism
         known = [figure for figure in figures.values() if figure is not None]
-        if len(known) < self.levels:
-            return None
-        value = fmean(known)
-        # Without penalties: a penalty is large however little an SLO is broken, be it by noise.
-        if score(value, self.objective, ()) < self.incumbent.score:
-            return None
-        return (
-            f"at best it comes to {value:.4g}, and the best so far has {self.incumbent.value:.4g}"
-        )
+        return fmean(known) if len(known) == self.levels else None
 
 
 def pruning(
     experiments: Iterable[Experiment],
     slo: Slo,
-    objective: Objective,
-    *,
+    *objectives: Objective,
     levels: int,
     noise: float,
 ) -> Pruning | None:
@@ -97,22 +101,26 @@ def pruning(
     Args:
         experiments: those that are over, of the baseline and the search.
         slo: the task's.
-        objective: the task's.
+        objectives: the task's.
         levels: how many load levels there are.
         noise: standard deviation of one measurement, as a share.
     """
     lived = list(experiments)
     if levels < 2 or sum(e.measured for e in lived) < COMPLETE_FIRST:
         return None
+    rivals = tuple(e.verdict for e in front(lived) if e.verdict is not None)
+    seen = {objective_metric(o): _best_seen(lived, o) for o in objectives}
+    return Pruning(slo, objectives, levels, rivals, seen, noise)
+
+
+def _best_seen(experiments: Sequence[Experiment], objective: Objective) -> dict[int, float]:
     seen: dict[int, float] = {}
     better = max if maximised(objective) else min
-    for measured in (s for e in lived for s in e.sub_rounds):
+    for measured in (s for e in experiments for s in e.sub_rounds):
         figure = measured.metric(objective_metric(objective))
         if figure is not None:
             seen[measured.index] = better(figure, seen.get(measured.index, figure))
-    winner = best(lived)
-    incumbent = winner.verdict if winner is not None else None
-    return Pruning(slo, objective, levels, incumbent, seen, noise)
+    return seen
 
 
 def _low_end(measured: SubRound, metric: str) -> float | None:

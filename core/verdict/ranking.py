@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from core.events import Experiment, Verdict
-from core.verdict.judge import maximised
+from core.task import maximised
 
 
 def rank_key(verdict: Verdict | None) -> tuple[int, float, float]:

@@ -14,8 +14,7 @@ from typing import Literal, TypeAlias
 import scipy  # its parts are imported at first use
 
 from core.events import Experiment
-from core.task import Expectation, Frozen, Objective
-from core.verdict.judge import maximised
+from core.task import Expectation, Frozen, Objective, maximised
 from core.verdict.margin import counts, held, objective_of
 
 Status: TypeAlias = Literal["holds", "regression", "inconclusive"]

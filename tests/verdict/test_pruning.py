@@ -33,11 +33,11 @@ def held_against(slo: Slo = SLO, *, best: float = 1000.0, noise: float = 0.01) -
 
 def test_the_first_ten_are_measured_in_full() -> None:
     nine = [lived(n, 1000.0, 2000.0) for n in range(9)]
-    asked = {"slo": SLO, "objective": "maximize_throughput", "noise": 0.01}
-    assert pruning(nine, levels=2, **asked) is None  # type: ignore[arg-type]
     ten = [*nine, lived(9, 1000.0, 2000.0)]
-    assert pruning(ten, levels=2, **asked) is not None  # type: ignore[arg-type]
-    assert pruning(ten, levels=1, **asked) is None  # type: ignore[arg-type]
+    aim = "maximize_throughput"
+    assert pruning(nine, SLO, aim, levels=2, noise=0.01) is None
+    assert pruning(ten, SLO, aim, levels=2, noise=0.01) is not None
+    assert pruning(ten, SLO, aim, levels=1, noise=0.01) is None
 
 
 @pytest.mark.parametrize(("ttft", "stopped"), [(0.9, False), (1.04, False), (1.3, True)])
@@ -94,10 +94,10 @@ def test_nothing_that_would_have_won_by_what_was_seen_is_stopped(
         for i, (share, ttft) in enumerate(zip(shares, ttfts, strict=True))
     ]
     verdict = judge(levels, SLO, "maximize_throughput", levels=3)
-    assert found.incumbent is not None
-    assert found.incumbent.score is not None
+    (incumbent,) = found.rivals
+    assert incumbent.score is not None
     for end in (1, 2):
         surprising = any(share > 1.05 for share in shares[end:])
         if found.reason(levels[:end]) is not None and not surprising:
-            won = verdict.feasible and (verdict.score or 0.0) < found.incumbent.score
+            won = verdict.feasible and (verdict.score or 0.0) < incumbent.score
             assert not won

@@ -26,7 +26,9 @@ def presets(task: Task) -> tuple[Wish, ...]:
     rate = "total_throughput_per_gpu"
     bounded = tuple(task.slo.targets())
     usual = ("ttft_mean", "tpot_mean", "e2e_latency_p90")
+    several = [objective_metric(objective) for objective in task.optimization.objectives]
     pairs = [
+        *(Wish(metric, several[0], pareto=True) for metric in several[1:]),
         *(Wish(metric, rate) for metric in dict.fromkeys((*bounded, *usual))),
         Wish("concurrency", "goodput" if bounded else "output_throughput", of="levels"),
         Wish("concurrency", bounded[0] if bounded else "e2e_latency_p90", of="levels"),

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from core.engines.flag import Flag
 from core.engines.presets import shelf
 from core.engines.registry import ENGINES
-from core.task import STATISTICS, FlagValue, Objective, StrategyName
+from core.task import NAMED_OBJECTIVES, STATISTICS, FlagValue, StrategyName
 from tui.columns import Column
 from tui.dialogs.asking import Ask
 from tui.dialogs.picker import Choice, Picker
@@ -127,7 +127,7 @@ class Changing(View):
         )
 
     def _choose(self, row: FormRow) -> None:
-        values = get_args(Objective if row.path[-1] == "objective" else StrategyName)
+        values = NAMED_OBJECTIVES if row.path[-1] == "objective" else get_args(StrategyName)
         choices = [Choice(value, value.replace("_", " ")) for value in values]
         self.app.push_screen(
             Picker(row.title, choices, current=row.value),

@@ -59,7 +59,9 @@ def reproduce(conclusion: Conclusion, found: Findings) -> str | None:
     document["task_name"] = f"{task.task_name}-verify"
     document["parameters"] = pinned
     kept = task.optimization.model_dump(
-        mode="json", include={"objective", "timeout_per_iteration", "seed"}, exclude_unset=True
+        mode="json",
+        include={"objective", "also", "timeout_per_iteration", "seed"},
+        exclude_unset=True,
     )
     document["optimization"] = {**kept, **_ONE_LAUNCH}
     if variables := document.get("engine", {}).get("environment"):

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from core.events import Experiment
-from core.report import figures, wording
+from core.report import figures, front_words, wording
 from core.report.characters import BEST, STYLES, outcome_symbol
 from core.report.conclusion import Conclusion, outcome_in_words
 from core.report.findings import Findings
@@ -216,42 +215,21 @@ def _evidence(line: str) -> str:
 def alternatives(conclusion: Conclusion, found: Findings) -> str:
     """Return what else could be deployed, and the front."""
     told = [wording.alternative(alternative) for alternative in found.alternatives]
-    front = found.front.experiments
-    rows, kinds = [], []
-    for number in front if len(front) > 1 else ():
-        experiment = conclusion.state.experiments[number]
-        rows.append(
-            [
-                str(number),
-                words(figures.metric(found.front.gain, _mean(experiment, found.front.gain))),
-                words(figures.metric(found.front.cost, _worst(experiment, found.front.cost))),
-                words(str(experiment.configuration)),
-            ]
-        )
-        chosen = found.recommended is not None and found.recommended.experiment == number
-        kinds.append("best" if chosen else "")
+    front = found.front if len(found.front.members) > 1 else None
+    rows = (
+        [list(map(words, row)) for row in front_words.rows(front, conclusion.state.experiments)]
+        if front
+        else []
+    )
+    chosen = None if found.recommended is None else found.recommended.experiment
+    kinds = ["best" if number == chosen else "" for number in found.front.experiments]
     if not told and not rows:
         return ""
-    heads = (
-        "#",
-        figures.metric_title(found.front.gain),
-        figures.metric_title(found.front.cost),
-        "configuration",
-    )
-    note = "The Pareto front: each of these is beaten by none in both figures at once."
-    listed = paragraph(note, "reading") + table(heads, rows, right=(1, 2), kinds=kinds)
+    heads = front_words.titles(found.front)
+    right = tuple(range(1, 1 + len(found.front.metrics)))
+    note = paragraph(front_words.reading(found.front), "reading")
+    listed = note + table(heads, rows, right=right, kinds=kinds)
     return f"<h2>Alternatives</h2>{listing(told)}{listed if rows else ''}"
-
-
-def _mean(experiment: Experiment, metric: str) -> float | None:
-    known = [f for s in experiment.sub_rounds if (f := s.metric(metric)) is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _worst(experiment: Experiment, metric: str) -> float | None:
-    return max(
-        (f for s in experiment.sub_rounds if (f := s.metric(metric)) is not None), default=None
-    )
 
 
 def experiments(conclusion: Conclusion) -> str:

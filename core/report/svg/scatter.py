@@ -67,7 +67,7 @@ def _front(plot: Plot, x: str, points: Sequence[tuple[Experiment, float, float]]
         return
     feasible = [p for p in points if p[0].verdict is not None and p[0].verdict.feasible]
     places = {e.number: (a, b) for e, a, b in feasible}
-    front = pareto_front([(e.number, a, b) for e, a, b in feasible])
+    front = pareto_front([(e.number, (-b, a)) for e, a, b in feasible])
     if len(front) < 2:
         return
     steps: list[Place] = []

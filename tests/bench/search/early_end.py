@@ -22,6 +22,7 @@ class EarlyEnd:
             self._told,
             self._arena.slo,
             self._arena.problem.objective,
+            *self._arena.problem.also,
             levels=len(self._arena.levels),
             noise=_NOISE * self._arena.noise,
         )

@@ -30,6 +30,8 @@ class Problem:
     fixed: Mapping[str, FlagValue] = field(default_factory=dict)
     """Flags of every launch, the baseline's too."""
     held_out: bool = False
+    also: tuple[Objective, ...] = ()
+    """Objectives after the first, for which there is a front instead of a best."""
 
 
 def parameters(**values: object) -> Parameters:

@@ -5,7 +5,7 @@ to level, and more for the tails; all on the log scale.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -103,9 +103,9 @@ class Arena:
     def truth(self) -> Judgements:
         """The noise-free verdict on every row of the table."""
         figures = {name: self.table.metric(name) for name in FIGURES}
-        judged = judge_arrays(figures, self.slo, self.problem.objective)
+        judged = judge_arrays(figures, self.slo, self.problem.objective, self.problem.also)
         whole = self.table.measured == len(self.levels)
-        return Judgements(judged.value, judged.score, judged.violation, judged.feasible & whole)
+        return replace(judged, feasible=judged.feasible & whole)
 
     @cached_property
     def regret(self) -> npt.NDArray[np.float64]:
@@ -165,7 +165,13 @@ class Arena:
         verdict = None
         if measured:
             objective = self.problem.objective
-            verdict = judge(measured, self.slo, objective, levels=len(self.levels))
+            verdict = judge(
+                measured,
+                self.slo,
+                objective,
+                levels=len(self.levels),
+                also=self.problem.also,
+            )
         outcome = Outcome.OK if verdict is not None and verdict.feasible else Outcome.INFEASIBLE
         failure = None
         if died:
