@@ -40,7 +40,9 @@ def share_out(optimization: Optimization, space_size: int | None) -> Shares:
     first = int(optimization.baseline)
     most = optimization.budget.experiments
     rules = optimization.confirmation
-    kept = max(LEAST_CONFIRMATION, searches * 2 // 3) if rules.enabled else 0
+    # Of a front, three at the least.
+    least = 2 * LEAST_CONFIRMATION if optimization.also else LEAST_CONFIRMATION
+    kept = max(least, searches * 2 // 3) if rules.enabled else 0
     repeats = _repeats(optimization, searches)
     if most is not None and first + searches + repeats + kept > most:
         kept = min(kept, max(LEAST_CONFIRMATION, math.floor(most * SHARE_KEPT)))

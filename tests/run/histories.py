@@ -122,7 +122,8 @@ class Play:
             figure = found * float(np.exp(self.noise * rng.standard_normal() + self.drift * over))
             throughput = self.figures(figure, step.configuration)
             measured = (sub_round(e2e=figure, ttft=figure / 10, throughput=throughput),)
-            verdict = judge(measured, self.task.slo, self.task.optimization.objective, levels=1)
+            aims = self.task.optimization
+            verdict = judge(measured, self.task.slo, aims.objective, levels=1, also=aims.also)
             outcome = Outcome.OK if verdict.feasible else Outcome.INFEASIBLE
             update = {"outcome": outcome, "verdict": verdict, "sub_rounds": measured}
         self.state.experiments[number] = Experiment(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.events import Failure, FailureKind
 from core.run.steps import Attribute, Conclude, EndSearch, Measure, Reopen, Stop
 from core.run.view import View, hopeless
-from core.task import DEFAULTS, Configuration
+from core.task import DEFAULTS, Configuration, Slo
 from core.verdict import best
 from tests.run.histories import Play, Truth, pure_task
 
@@ -61,6 +61,28 @@ def test_an_open_question_is_measured_five_and_then_seven_times() -> None:
     assert sorted(runs.values()) == [3, 5, 7, 7]
     assert play.state.confirmation is not None
     assert play.state.confirmation.status == "indistinct"
+
+
+class Balance(Play):
+    """More of `a` is slower, and serves more: every value is on the front."""
+
+    def figures(self, latency: float, configuration: Configuration) -> float:
+        return 1000.0 * latency**0.5
+
+
+def test_of_two_objectives_the_front_is_launched_anew() -> None:
+    objectives = ["minimize_latency", "maximize_throughput"]
+    task = pure_task(EIGHT, objective=objectives, reverts=0, max_iterations=60)
+
+    def truth(configuration: Configuration) -> float:
+        return 1.0 + 0.4 * configuration["a"] if configuration else 2.0  # type: ignore[operator]
+
+    play = Balance(task.model_copy(update={"slo": Slo()}), truth, noise=0.001)
+    assert play.run() is not None
+    fresh = Counter(key for origin, key in play.launched if origin == "confirmation")
+    # The best by the first objective, and the two that add most to the hypervolume.
+    assert fresh == {"{}": 3, '{"a":0}': 3, '{"a":3}': 3, '{"a":1}': 3}
+    assert play.state.experiments[play.best].configuration == Configuration({"a": 0})
 
 
 def test_where_nothing_looks_better_nothing_is_launched_anew() -> None:

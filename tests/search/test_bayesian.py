@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from core.events import Experiment, Failure, FailureKind, Outcome
-from core.search import Aim, Proposal, Space
+from core.search import Aim, Proposal, Space, choose
 from core.search.acquisition import Incumbent
 from core.search.bayesian import Bayesian
 from core.search.observations import Observations
 from core.search.points import Points
 from core.search.surrogate import Kernels, Surrogate
-from core.task import Choices, Configuration, Slo
+from core.task import Choices, Configuration, Optimization, Slo
 from core.verdict import judge
+from core.verdict.hypervolume import hypervolume
 from tests.builders import experiment, sub_round
 
 PARAMETERS = {
@@ -280,3 +281,26 @@ def edge(number: int, size: int, ttft: float) -> Experiment:
 def incumbent(told: list[Experiment]) -> Incumbent | None:
     axes = Points(Space.of({"size": Choices(values=SIZES)}, lambda c: c.key)).axes
     return Incumbent.of(Surrogate(Observations.of(axes, AIM, told), [], Kernels()))
+
+
+@pytest.mark.parametrize("strategy", ["bayesian", "tpe"])
+def test_two_objectives_come_near_their_front(strategy: str) -> None:
+    """Throughput against TTFT: of the front's hypervolume, most is found in 25 experiments."""
+    objectives = ("maximize_throughput", "minimize_ttft_p90")
+    optimization = Optimization.model_validate(
+        {"strategy": strategy, "objective": objectives, "max_iterations": 25, "seed": 1}
+    )
+    asked = choose(optimization, space(), Slo())
+    points = [np.log(truth(c)) * (-1, 1) for c in space().grid(spread=1)]
+    reference = np.max(points, axis=0) + 0.1
+    told = measure(0, Configuration())
+    found = []
+    for number in range(1, 26):
+        rejudged = judge(told.sub_rounds, Slo(), objectives[0], levels=2, also=objectives[1:])
+        asked.tell(told.model_copy(update={"verdict": rejudged, "outcome": Outcome.OK}))
+        found.append(np.log(truth(told.configuration)) * (-1, 1))
+        proposal = asked.ask()
+        assert proposal is not None
+        told = measure(number, proposal.configuration)
+    share = hypervolume(np.array(found), reference) / hypervolume(np.array(points), reference)
+    assert share > (0.99 if strategy == "bayesian" else 0.93)

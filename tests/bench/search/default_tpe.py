@@ -28,7 +28,7 @@ class DefaultTpe(OptunaSearch):
         trial = self._trial(
             experiment.configuration,
             optuna.trial.TrialState.COMPLETE,
-            self._worst if score is None else score,
+            (self._worst if score is None else score,),
             None,
         )
         if trial is not None:

@@ -70,7 +70,7 @@ def strategy_for(arena: Arena, name: str, seed: int, budget: int) -> Strategy:
         {
             "strategy": name,
             "seed": seed,
-            "objective": arena.problem.objective,
+            "objective": [arena.problem.objective, *arena.problem.also],
             "max_iterations": budget - 1,
         }
     )
