@@ -50,11 +50,8 @@ from core.events.run_state import RunState
 from core.events.verdicts import Beside, SloVerdict, Verdict
 
 __all__ = [
-<<<<<<< HEAD
     "Argument",
-=======
     "Beside",
->>>>>>> 81d2e2a (Two or three objectives: the search follows the hypervolume, and hands back the front)
     "ClientFloor",
     "ClientHealth",
     "Confirmation",

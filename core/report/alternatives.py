@@ -45,15 +45,27 @@ class FrontMember(Frozen):
 class Front(Frozen):
     """Experiments that none beats in one metric without losing in another."""
 
+    gain: str
+    """The first metric: the first objective's; with a single one, throughput per GPU."""
+    cost: str
+    """The second: the second objective's; with a single one, the latency that matters most."""
     metrics: tuple[str, ...]
-    """The task's objectives; with a single one, throughput and the latency that matters most."""
-    members: tuple[FrontMember, ...]
+    """All of them: two, or three with three objectives."""
+    experiments: tuple[int, ...]
     """The best by the first metric first."""
+    members: tuple[FrontMember, ...]
+    """The same with their figures."""
 
-    @property
-    def experiments(self) -> tuple[int, ...]:
-        """Their numbers."""
-        return tuple(member.experiment for member in self.members)
+    @classmethod
+    def of(cls, metrics: Sequence[str], members: Sequence[FrontMember]) -> "Front":
+        """Return the front of these members."""
+        return cls(
+            gain=metrics[0],
+            cost=metrics[1],
+            metrics=tuple(metrics),
+            experiments=tuple(member.experiment for member in members),
+            members=tuple(members),
+        )
 
 
 def mean_over_levels(experiment: Experiment, metric: str) -> float | None:
@@ -99,7 +111,7 @@ def front_of(
             )
     sign = -1.0 if maximised(objectives[0]) else 1.0
     shown.sort(key=lambda member: sign * member.figures[0])
-    return Front(metrics=tuple(map(objective_metric, objectives)), members=tuple(shown))
+    return Front.of([*map(objective_metric, objectives)], shown)
 
 
 def _front(
@@ -140,10 +152,8 @@ def _usual_front(experiments: Sequence[Experiment], task: Task) -> Front:
         and (g := mean_over_levels(e, gain)) is not None
     }
     front = pareto_front([(number, (-g, c)) for number, (g, c) in points.items()])
-    return Front(
-        metrics=(gain, cost),
-        members=tuple(FrontMember(experiment=n, figures=points[n]) for n in front),
-    )
+    members = [FrontMember(experiment=n, figures=points[n]) for n in front]
+    return Front.of([gain, cost], members)
 
 
 def latency_metric(task: Task) -> str:

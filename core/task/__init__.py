@@ -102,11 +102,8 @@ __all__ = [
     "condition_mistakes",
     "dotted",
     "finite_values",
-<<<<<<< HEAD
     "is_secret_name",
-=======
     "maximised",
->>>>>>> 81d2e2a (Two or three objectives: the search follows the hypervolume, and hands back the front)
     "merge",
     "objective_metric",
     "parse_task",
