@@ -11,6 +11,7 @@ from core.events import FlagEffect, GpuDescription, HostDescription
 from core.report import figures
 from core.report.alternatives import Alternative
 from core.report.findings import Caution, Findings, NotInForce
+from core.report.gathering import experiments, in_ranges, numbers, shape
 from core.report.manifest import Manifest
 from core.report.standing import Costs, HeldLoad, Margin, Standing
 from core.task import FlagValue, Level, Objective, spell
@@ -156,17 +157,20 @@ def case(found: FailureCase) -> str:
 
 
 def cases(group: FailureGroup) -> tuple[tuple[str, str, str], ...]:
-    """Return how a group's experiments failed: which, what, evidence; equal ones together."""
+    """Return how a group's experiments failed: which, what, evidence; equal ones together.
+
+    Log lines are equal that differ in nothing but figures, such as the time; the first is shown.
+    """
     told: dict[tuple[str, str], list[FailureCase]] = {}
     for one in group.cases:
         what = case(one) if one.actual is not None else one.message
-        told.setdefault((what, one.evidence), []).append(one)
+        told.setdefault((what, shape(one.evidence)), []).append(one)
     rows = []
-    for (what, evidence), those in told.items():
+    for (what, _), those in told.items():
         lasted = [one.lasted for one in those if one.lasted is not None]
         after = "" if not lasted else f", after {figures.duration(max(lasted))}"
         after = f"{after} at most" if len(lasted) > 1 else after
-        rows.append((", ".join(str(one.experiment) for one in those), what + after, evidence))
+        rows.append((numbers(one.experiment for one in those), what + after, those[0].evidence))
     return tuple(rows)
 
 
@@ -229,7 +233,11 @@ def trait(found: Trait) -> str:
 
 
 def advice(group: FailureGroup) -> str:
-    """Return what to try; empty where nobody knows."""
+    """Return what to try; empty where nobody knows. What proves to be to blame comes first."""
+    blamed = next((t.conditions for t in group.traits if t.proved and t.exclusive), ())
+    without = " with ".join(_condition(condition) for condition in blamed)
+    if group.advice and group.kind != "slo":
+        return "; ".join([*([f"do without {without}"] if without else []), *group.advice])
     if group.advice:
         return "; ".join(group.advice)
     return _SLO_ADVICE if group.kind == "slo" and group.traits else ""
@@ -290,9 +298,9 @@ def inseparable(flags: Sequence[str]) -> str:
 
 def not_in_force(found: NotInForce) -> str:
     """Return that a flag was dropped or changed: its figures are those of another value."""
-    which = _experiments(found.experiments).removesuffix(": ")
     return (
-        f"`{found.flag}` {spell(found.asked)} was not in force in {which}: asked for it, the "
+        f"`{found.flag}` {spell(found.asked)} was not in force in "
+        f"{experiments(found.experiments)}: asked for it, the "
         f"server{'s' * (len(found.experiments) > 1)} ran with {spell(found.in_force)}"
     )
 
@@ -332,17 +340,17 @@ def verification(found: Verification, objective: Objective, of: str) -> str:
 
 def cautions(found: Iterable[Caution]) -> tuple[str, ...]:
     """Return what to know before trusting the figures; what several experiments share, once."""
-    about: dict[str, list[int]] = {}
+    about: dict[str, list[Caution]] = {}
     for caution in found:
-        numbers = about.setdefault(caution.text, [])
-        numbers += [] if caution.experiment is None else [caution.experiment]
-    return tuple(f"{_experiments(numbers)}{text}" for text, numbers in about.items())
-
-
-def _experiments(numbers: Sequence[int]) -> str:
-    if not numbers:
-        return ""
-    return f"experiment{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}: "
+        # Identities of processes are no amounts, of which a range would say something.
+        same = caution.text if "pid" in caution.text.lower() else shape(caution.text)
+        about.setdefault(same, []).append(caution)
+    told = []
+    for those in about.values():
+        who = experiments(c.experiment for c in those if c.experiment is not None)
+        text = in_ranges([caution.text for caution in those])
+        told.append(f"{who}: {text}" if who else text)
+    return tuple(told)
 
 
 def manifest(found: Manifest) -> tuple[tuple[str, str], ...]:

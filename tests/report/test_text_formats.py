@@ -58,7 +58,7 @@ def test_what_the_servers_ran_with_stands_in_every_format() -> None:
     document = json.loads(to_json(run))
     for said in (
         (
-            "`page-size` 64 was not in force in experiments 0, 1, 2, 3, 4: asked for it, the "
+            "`page-size` 64 was not in force in experiments 0-4: asked for it, the "
             "servers ran with 16"
         ),
         "| 2 | page-size | 64 | ! 16 |",
