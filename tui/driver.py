@@ -13,12 +13,15 @@ from textual.drivers.linux_driver import LinuxDriver
 HANGUP_STATUS = 129
 """What a shell reports for a program ended by SIGHUP."""
 
+_EXTENSIONS = ("\x1b[>", "\x1b[<u", "\x1b]22;")
+"""How they begin: the keyboard of kitty, and back; the shape of the pointer."""
+
 
 class TerminalDriver(LinuxDriver):
     """A driver that notices the end of its terminal, and asks old terminals no questions."""
 
     asks = True
-    """Whether the terminal may be asked for extensions; old ones print the question."""
+    """Whether extensions may be asked for or turned on; old terminals print what they lack."""
 
     def start_application_mode(self) -> None:
         """Take the terminal over, and watch for its end."""
@@ -34,6 +37,11 @@ class TerminalDriver(LinuxDriver):
                     # There is nobody to tell and nothing to restore, and a clean end could wait for
                     # ever for the last lines to be taken. All that counts is in the store.
                     os._exit(HANGUP_STATUS)
+
+    def write(self, data: str) -> None:
+        """Send something, unless it is an extension that the terminal may print."""
+        if self.asks or not data.startswith(_EXTENSIONS):
+            super().write(data)
 
     def _request_terminal_sync_mode_support(self) -> None:
         if self.asks:

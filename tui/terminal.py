@@ -9,6 +9,9 @@ from dataclasses import dataclass
 _SIMPLE = ("linux", "vt100", "vt102", "vt220", "vt320", "ansi", "cons25", "dumb", "unknown", "")
 """Terminals, by the start of TERM, that lack symbols such as ✓ and print what they do not know."""
 
+_OLD_NAMES = ("xterm", "rxvt")
+"""What terminals call themselves that copy an old one; newer ones add to it: `xterm-256color`."""
+
 _COLOURLESS = ("vt1", "vt2", "vt3", "dumb")
 
 
@@ -20,7 +23,7 @@ class Capabilities:
     """Only ASCII: its character set or its font has no more."""
     colour: bool
     queries: bool
-    """It may be asked for extensions without printing the question."""
+    """It may be asked for extensions, and have them turned on, without printing that."""
     light: bool
     """Its background is known to be light."""
 
@@ -39,7 +42,7 @@ def capabilities(environment: Mapping[str, str], encoding: str) -> Capabilities:
     return Capabilities(
         ascii=simple or encoding.lower().replace("-", "") != "utf8",
         colour=not environment.get("NO_COLOR") and not term.startswith(_COLOURLESS),
-        queries=not simple and not screen,
+        queries=not simple and not screen and term not in _OLD_NAMES,
         light=_is_light(environment.get("COLORFGBG", "")),
     )
 

@@ -66,6 +66,16 @@ def test_a_lost_line_ends_the_app(full_home: Path) -> None:
         assert terminal.process.wait(60) in {129, -signal.SIGHUP}
 
 
+@pytest.mark.parametrize("term", ["xterm", "screen", "linux", "vt100"])
+def test_an_old_terminal_is_sent_nothing_that_it_would_print(full_home: Path, term: str) -> None:
+    with RealTerminal(APP, home=full_home, environment={"TERM": term}) as terminal:
+        terminal.wait_for("chat#1")
+        terminal.keys("q")
+        assert terminal.end() == 0
+        assert terminal.is_whole()
+        assert not re.search(rb"\x1b\[[>=<]|\$p|\x1b\]", terminal.received)
+
+
 @pytest.mark.parametrize("term", ["vt100", "linux", "dumb"])
 def test_simple_terminals_get_nothing_but_ascii(full_home: Path, term: str) -> None:
     with RealTerminal(APP, home=full_home, environment={"TERM": term}) as terminal:

@@ -38,7 +38,8 @@ class LevelPoint:
         """Return a metric, or None where it was not measured."""
         if name == "concurrency":
             return None if self.concurrency is None else float(self.concurrency)
-        value = self.figures[_PLACES[name]] if name in _PLACES else math.nan
+        place = _PLACES.get(name)
+        value = math.nan if place is None else self.figures[place]
         return value if math.isfinite(value) else None
 
 
@@ -73,6 +74,8 @@ class ExperimentPoint:
                 return self.duration
         if name.startswith(PARAMETER):
             return number_of(self.configuration, name.removeprefix(PARAMETER))
+        if len(self.levels) == 1:  # most often, and ten thousand times for one chart
+            return self.levels[0].figure(name)
         found = [level.figure(name) for level in self.levels]
         known = [figure for figure in found if figure is not None]
         if not known or len(known) < len(found):

@@ -58,6 +58,7 @@ class ReportView(View):
             self._page.to_top()
         if self._reading is not None:
             self._reading.wanted = True
+            self._looked = self._answer is not None
 
     def on_screen_suspend(self) -> None:
         """Have nothing made any more that nobody looks at."""
