@@ -190,7 +190,8 @@ def ahead(event: SearchAdvanced) -> str:
     if event.remaining == 0:
         return "nothing left to try"
     time = "" if event.eta is None else f", about {figures.duration(event.eta)}"
-    return f"at most {event.remaining} more{time}"
+    basis = f": {one_line(event.eta_basis)}" if event.eta_basis else ""
+    return f"at most {event.remaining} more{time}{basis}"
 
 
 def _began(event: RunBegan) -> str:

@@ -40,9 +40,13 @@ class Undominated:
 
     def improvement(self, costs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
         """Return what points of the shape (…, objectives) would add to the volume, (…)."""
+        columns = [np.ascontiguousarray(column) for column in np.moveaxis(costs, -1, 0)]
         total = np.zeros(costs.shape[:-1])
         for lower, upper in zip(self.lower, self.upper, strict=True):
-            total += np.maximum(upper - np.maximum(costs, lower), 0.0).prod(axis=-1)
+            volume = np.ones_like(total)
+            for column, low, high in zip(columns, lower, upper, strict=True):
+                volume *= np.maximum(high - np.maximum(column, low), 0.0)
+            total += volume
         return total
 
 

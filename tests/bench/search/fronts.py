@@ -123,10 +123,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--budget", type=int, default=50)
     parser.add_argument("--strategies", default=",".join(STRATEGIES))
+    parser.add_argument("--problems", default="")
     asked = parser.parse_args()
     looks = [look for look in LOOKS if look <= asked.budget]
     print("| problem | strategy |", *(f"{look} |" for look in looks))
     for problem in FRONTS:
+        if asked.problems and problem.name not in asked.problems.split(","):
+            continue
         arena = Arena.of(problem)
         for name in asked.strategies.split(","):
             played = [play(arena, name, seed, asked.budget) for seed in range(asked.seeds)]
