@@ -20,11 +20,10 @@ from core.home import home
 from core.machine.nvml import NvmlGpus
 from core.machine.ports import reserve_port
 from core.report.characters import BROKEN, HELD, WARNING, ascii_only
-from core.report.preflight import check_program, prepare
+from core.report.preflight import check_program, prepare, read_and_check
 from core.run import facts_of
 from core.store import Viewer
 from core.store.file_system import reached_over_network
-from core.task import read_task
 
 _SYMBOLS = {"ok": HELD, "warn": WARNING, "fail": BROKEN}
 _FEWEST_CORES = 4
@@ -200,7 +199,7 @@ def _presets() -> Iterator[Finding]:
 
 def _task(path: Path) -> Iterator[Finding]:
     try:
-        reading = read_task(path)
+        reading = read_and_check(path)
         engine = engine_of(reading)
         prepared = prepare(reading, engine, *facts_of(reading.task, engine))
     except AutotunerError as error:

@@ -9,11 +9,11 @@ from core.errors import HostError
 from core.report.experience import Experience, experience_of
 from core.report.plan import first_experiments, plan_of
 from core.report.plan_document import plan_document, print_plan
-from core.report.preflight import prepare
+from core.report.preflight import prepare, read_and_check
 from core.run import facts_of
 from core.search import Proposal
 from core.store import Viewer
-from core.task import DEFAULTS, read_task
+from core.task import DEFAULTS
 
 _FIRST = 5
 
@@ -25,7 +25,7 @@ def plan(path: Path, *, as_json: bool, commands: bool) -> int:
         TaskError: the file is wrong.
         HostError: this machine cannot launch any of it; said after the plan.
     """
-    reading = read_task(path)
+    reading = read_and_check(path)
     engine = engine_of(reading)
     facts, gpus = facts_of(reading.task, engine)
     prepared = prepare(reading, engine, facts, gpus)

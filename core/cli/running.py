@@ -21,11 +21,11 @@ from core.events import RunEnded
 from core.machine import identity
 from core.report import Conclusion, print_result, progress_on, to_json
 from core.report.plan import plan_of
-from core.report.preflight import check_program, prepare
+from core.report.preflight import check_program, prepare, read_and_check
 from core.run import Runner, facts_of
 from core.store import Store, StoredTask, TaskState
 from core.store.masking import SECRET
-from core.task import Reading, Task, read_task
+from core.task import Reading, Task
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -37,7 +37,7 @@ def run_file(path: Path, *, as_json: bool, agreed: bool) -> int:
         TaskError: the file is wrong.
         HostError: this machine cannot run it, or its results cannot be kept.
     """
-    reading = read_task(path)
+    reading = read_and_check(path)
     engine = engine_of(reading)
     facts, gpus = facts_of(reading.task, engine)
     prepared = prepare(reading, engine, facts, gpus)

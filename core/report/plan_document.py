@@ -1,6 +1,7 @@
 """The plan of a task as one JSON document with stable keys, and as text for a terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TextIO
 
 from rich.console import Console, RenderableType
@@ -228,8 +229,12 @@ def _parts(plan: PlanDocument) -> Iterator[RenderableType]:
     yield from (Text(line) for line in _counts(plan))
     yield Text("\nExperiments")
     yield from (Text(line) for line in _lengths(plan))
-    yield Text("\nFirst")
-    yield _first(plan)
+    usual = _usual([one.configuration for one in plan.first if one.configuration])
+    beside = ", ".join(f"{name}={value}" for name, value in usual.items() if value != "null")
+    yield Text(
+        "\nFirst" + f", each with {one_line(beside)} where it says nothing else" * bool(beside)
+    )
+    yield _first(plan, usual)
     if plan.commands is not None:
         yield Text(f"\nCommand lines; {PORT} stands for the port that each launch gets")
 
@@ -288,13 +293,26 @@ def _in_all(plan: PlanDocument) -> str:
     )
 
 
-def _first(plan: PlanDocument) -> Table:
+def _usual(configurations: Sequence[Configuration]) -> dict[str, str]:
+    """Return the flags that all of several configurations have, as more than half have them."""
+    counts = Counter(
+        (name, spell(value)) for some in configurations for name, value in some.items()
+    )
+    enough = max(1, len(configurations) // 2)
+    common = {name: value for (name, value), times in counts.items() if times > enough}
+    return {name: v for name, v in common.items() if all(name in some for some in configurations)}
+
+
+def _first(plan: PlanDocument, usual: Mapping[str, str]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 2))
     if not plan.first:
         table.add_row("nothing")
     for number, experiment in enumerate(plan.first):
         memory = f"; {experiment.memory}" if experiment.memory else ""
-        text = f"{one_line(str(experiment.configuration))} ({one_line(experiment.reason)}{memory})"
+        asked = experiment.configuration
+        own = {name: value for name, value in asked.items() if spell(value) != usual.get(name)}
+        shown = "nothing else" if asked and not own else str(Configuration(own))
+        text = f"{one_line(shown)} ({one_line(experiment.reason)}{memory})"
         table.add_row(str(number), text)
     return table
 

@@ -5,16 +5,17 @@ well as the command line.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from core.engines.checking import mistakes_of
 from core.engines.engine import Engine, GpuFacts
 from core.engines.model_facts import ModelFacts
-from core.engines.resolving import resolved
+from core.engines.resolving import engine_called, resolved, settle
 from core.errors import TaskError
 from core.search import Space
 from core.search.of_task import space_of
 from core.search.survey import Skip, Survey, survey
-from core.task import FieldPath, Reading, Task
+from core.task import FieldPath, MisreadError, Reading, Task, read_task
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,28 @@ class Prepared:
     def task(self) -> Task:
         """The task as it will be run."""
         return self.reading.task
+
+
+def read_and_check(path: Path) -> Reading:
+    """Read a task file; where it is wrong, tell with it what its engine would not take.
+
+    Raises:
+        TaskError: with every mistake that can be known without the right values of the others.
+    """
+    try:
+        return read_task(path)
+    except MisreadError as misread:
+        raise TaskError([*misread.problems, *_of_the_engine(misread.rest)]) from None
+
+
+def _of_the_engine(reading: Reading | None) -> list[str]:
+    """Return the mistakes in single flags and presets of what is left of a task."""
+    engine = engine_called(reading.task.base_runtime) if reading else None
+    if reading is None or engine is None:
+        return []
+    settled = settle(reading.task, engine)
+    found = [*settled.mistakes, *mistakes_of(settled.task, engine)]
+    return reading.mistakes([(path, told) for path, told in found if len(path) > 1]).problems
 
 
 def prepare(

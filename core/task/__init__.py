@@ -27,7 +27,7 @@ from core.task.objective import (
     objective_metric,
 )
 from core.task.preset import Merged, Preset, merge
-from core.task.reading import Reading, parse_task, read_preset, read_task
+from core.task.reading import MisreadError, Reading, parse_task, read_preset, read_task
 from core.task.secret_names import is_secret_name
 from core.task.shares import Shares, share_out
 from core.task.slo import STATISTICS, Slo, SloTarget, Statistic
@@ -77,6 +77,7 @@ __all__ = [
     "LoadSearchRules",
     "MergeRule",
     "Merged",
+    "MisreadError",
     "Model",
     "Mount",
     "Objective",

@@ -263,7 +263,8 @@ class Benchmark(Section):
     traffic_scenarios: Annotated[tuple[Scenario, ...], BeforeValidator(_whole_scenarios)] = Field(
         default=(Scenario.model_validate("D(100,100)"),), min_length=1
     )
-    """Prompt and answer lengths, in tokens: D(in,out), N(μ,σ)/(μ,σ), U(a,b)/(c,d)."""
+    """Prompt and answer lengths, in tokens: D(in,out), N(μ,σ)/(μ,σ), U(a,b)/(c,d), or `dataset` for
+    those of `dataset_url`."""
     num_concurrency: Annotated[
         tuple[Annotated[int, Field(ge=1, le=100_000)], ...], BeforeValidator(one_or_many)
     ] = (1,)
@@ -320,6 +321,8 @@ class Benchmark(Section):
     def _fits_together(self) -> Self:
         if not (self.num_concurrency or self.request_rate or self.trace):
             raise ValueError("no load level: give num_concurrency, request_rate or a trace")
+        if self.dataset_url is None and any(s.shape == "dataset" for s in self.traffic_scenarios):
+            raise ValueError("the scenario `dataset` needs a dataset_url")
         if self.dataset_url is not None and self.shared_prefix is not None:
             raise ValueError("shared_prefix makes prompts, and dataset_url brings them: give one")
         if self.conversation is not None and (self.request_rate or self.trace):

@@ -3,9 +3,10 @@
 Pure but for `read_task` and `read_preset`, which read the one file they are given.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,6 +19,10 @@ from core.task.preset import Preset
 from core.task.source import FieldPath, Source, kind, read_text
 
 T = TypeVar("T", bound=BaseModel)
+
+_STAND_INS: dict[str, Any] = {"task_name": "task", "model": {"id_or_path": "model"}}
+"""For what a task cannot do without, where that is what is wrong with it."""
+_MOST_ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,21 @@ class Reading:
         return self.source.mistakes(found)
 
 
+class MisreadError(TaskError):
+    """A task file whose values are wrong, with what can be understood of it all the same."""
+
+    def __init__(self, problems: list[str], rest: Reading | None) -> None:
+        super().__init__(problems)
+        self.rest = rest
+        """The task without its wrong parts; None where too little is left."""
+
+
 def read_task(path: Path) -> Reading:
     """Read the task file at `path`.
 
     Raises:
-        TaskError: the file is missing, is neither YAML nor JSON, or holds a mistake.
+        MisreadError: values are wrong; every one of them is told.
+        TaskError: the file is missing, or is neither YAML nor JSON.
     """
     return parse_task(read_text(path, "task file"), str(path))
 
@@ -49,10 +64,11 @@ def parse_task(text: str, name: str = "task") -> Reading:
     """Parse the text of a task file; `name` stands for it in messages.
 
     Raises:
-        TaskError: with one line for each mistake.
+        MisreadError: values are wrong; one line for each mistake.
+        TaskError: it is neither YAML nor JSON.
     """
     source = Source(name, text)
-    task = _understood(Task, source, "task file")
+    task = _understood(Task, source, "task file", lambda wrong: _rest(source, wrong))
     return Reading(task, text, tuple(_notices(source, task)), source)
 
 
@@ -65,13 +81,44 @@ def read_preset(path: Path) -> Preset:
     return _understood(Preset, Source(str(path), read_text(path, "preset")), "preset")
 
 
-def _understood(model: type[T], source: Source, what: str) -> T:
+def _understood(
+    model: type[T],
+    source: Source,
+    what: str,
+    rest: Callable[[list[FieldPath]], Reading | None] = lambda _: None,
+) -> T:
     if not isinstance(source.document, dict):
         raise source.wrong(f"holds {kind(source.document)}; a {what} is a list of `key: value`")
     try:
         return model.model_validate(source.document)
     except ValidationError as invalid:
-        raise source.mistakes(explanations(invalid.errors(include_url=False))) from None
+        found = explanations(invalid.errors(include_url=False))
+        problems = source.mistakes(found).problems
+        raise MisreadError(problems, rest([path for path, _ in found])) from None
+
+
+def _rest(source: Source, wrong: list[FieldPath]) -> Reading | None:
+    """Return the task without the sections' entries that are wrong."""
+    document = {
+        key: dict(value) if isinstance(value, dict) else value
+        for key, value in source.document.items()
+    }
+    for _ in range(_MOST_ATTEMPTS):  # what remains may not fit together
+        for path in wrong:
+            section = document.get(str(path[0])) if path else None
+            if len(path) > 1 and isinstance(section, dict):
+                section.pop(path[1], None)
+            elif path:
+                document.pop(str(path[0]), None)
+        if isinstance(model := document.get("model", {}), dict):
+            document["model"] = {**_STAND_INS["model"], **model}
+        try:
+            task = Task.model_validate({**_STAND_INS, **document})
+        except ValidationError as invalid:
+            wrong = [path for path, _ in explanations(invalid.errors(include_url=False))]
+        else:
+            return Reading(task, source.text, (), source)
+    return None
 
 
 def _notices(source: Source, task: Task) -> list[str]:

@@ -6,6 +6,7 @@ Scenario grammar, in tokens:
     N(480,240)/(300,150)  normal: mean and standard deviation in / out
     U(50,100)/(200,250)   uniform between both bounds, in / out
     U(100,200)            uniform in 1…100, out 1…200
+    dataset               prompts as the dataset has them; answers as it says, or of 100
 """
 
 import re
@@ -19,15 +20,17 @@ _NUMBER = r"\s*(\d+(?:\.\d+)?)\s*"
 _PAIR = rf"\({_NUMBER},{_NUMBER}\)"
 _GRAMMAR = re.compile(rf"\s*([DNU])\s*{_PAIR}\s*(?:/\s*{_PAIR}\s*)?", re.IGNORECASE)
 
+_DATASET = "dataset"
 _LONGEST = 100_000_000
 
 
 class Scenario(Frozen):
     """The distribution of prompt and answer lengths, in tokens. Written and read as its text."""
 
-    shape: Literal["D", "N", "U"]
+    shape: Literal["D", "N", "U", "dataset"]
     prompt: tuple[float, float]
-    """D: (length, length). N: (mean, standard deviation). U: (low, high), both included."""
+    """D: (length, length). N: (mean, standard deviation). U: (low, high), both included. dataset:
+    only an example."""
     output: tuple[float, float]
     """The same for the answer."""
 
@@ -36,10 +39,13 @@ class Scenario(Frozen):
     def _parse(cls, raw: Any) -> Any:
         if not isinstance(raw, str):
             return raw
+        if raw.strip().lower() == _DATASET:
+            return {"shape": _DATASET, "prompt": (100, 100), "output": (100, 100)}
         match = _GRAMMAR.fullmatch(raw)
         if match is None:
             raise ValueError(
-                f"'{raw}' is no traffic scenario; write D(in,out), N(μ,σ)/(μ,σ) or U(a,b)/(c,d)"
+                f"'{raw}' is no traffic scenario; write D(in,out), N(μ,σ)/(μ,σ), U(a,b)/(c,d) or"
+                " dataset"
             )
         shape = match[1].upper()
         first, second = float(match[2]), float(match[3])
@@ -74,6 +80,8 @@ class Scenario(Frozen):
         return str(self)
 
     def __str__(self) -> str:
+        if self.shape == _DATASET:
+            return _DATASET
         a, b = (f"{tokens:.12g}" for tokens in self.prompt)
         c, d = (f"{tokens:.12g}" for tokens in self.output)
         return f"D({a},{c})" if self.shape == "D" else f"{self.shape}({a},{b})/({c},{d})"

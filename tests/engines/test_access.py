@@ -1,5 +1,7 @@
 """The key that a launch sets is found, however it is spelled."""
 
+from pathlib import Path
+
 import pytest
 
 from core.engines.access import demanded_key
@@ -23,3 +25,12 @@ def test_the_key_of_a_launch(
     argv: str, own: dict[str, str], inherited: dict[str, str], key: str | None
 ) -> None:
     assert demanded_key(Command(argv=tuple(argv.split()), environment=own), inherited) == key
+
+
+@pytest.mark.parametrize("spelling", ["--api-key-file {}", "--api_key_file={}"])
+def test_the_first_key_of_a_file_of_keys_is_used(tmp_path: Path, spelling: str) -> None:
+    (tmp_path / "keys").write_text("# for whom\n\n abc \ndef\n")
+    words = f"llama-server {spelling}".format(tmp_path / "keys").split()
+    assert demanded_key(Command(argv=tuple(words)), {}) == "abc"
+    assert demanded_key(Command(argv=(*words, "--api-key", "own")), {}) == "own"
+    assert demanded_key(Command(argv=("m", "--api-key-file", str(tmp_path))), {}) is None

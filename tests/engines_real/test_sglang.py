@@ -81,6 +81,7 @@ def test_it_is_tuned_from_end_to_end(tmp_path: Path) -> None:
                 "attention-backend": "torch_native",
                 "max-total-tokens": 16384,
                 "disable-overlap-schedule": True,
+                "decode-log-interval": 1,  # its gauges are set when it logs
                 "dtype": "bfloat16",
             },
             "environment": {
@@ -98,7 +99,7 @@ def test_it_is_tuned_from_end_to_end(tmp_path: Path) -> None:
             "max_iterations": 2,
         },
         "benchmark": {
-            "traffic_scenarios": ["D(64,16)"],
+            "traffic_scenarios": ["D(64,128)"],
             "num_concurrency": [4],
             "max_time_per_iteration": "10s",
             "max_requests_per_iteration": 24,

@@ -1,5 +1,6 @@
 """Counting a space and estimating a run, against spaces that are counted by hand."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from core.engines.registry import ENGINES
 from core.report.experience import Experience, experience_of
 from core.report.plan import Plan, first_experiments, plan_of, survey
+from core.report.plan_document import plan_document, print_plan
+from core.report.preflight import prepare
 from core.search import Space
 from core.search.of_task import space_of
 from core.store import Store, Viewer
-from core.task import Choices, Configuration, parse_task
+from core.task import Choices, Configuration, parse_task, spell
 from tests.store.histories import TEXT, a_task, began, measured_experiment
 
 TASK = """\
@@ -179,3 +182,36 @@ async def test_experience_comes_from_runs_of_the_engine(tmp_path: Path) -> None:
     # As `measured_experiment` has it: two levels of 3 s each.
     assert same == Experience(2.0, 3.0, 1.0, 2, "simulated", "tiny")
     assert other == Experience(2.0, 3.0, 1.0, 2, "simulated", None)
+
+
+def test_the_first_experiments_are_told_by_what_sets_them_apart() -> None:
+    text = """\
+task_name: planned
+model: {id_or_path: org/model}
+base_runtime: sglang
+parameters: auto
+"""
+    reading = parse_task(text)
+    engine = ENGINES["sglang"]
+    found = prepare(reading, engine)
+    document = plan_document(
+        found.task,
+        engine,
+        plan_of(found.task, engine, found.space),
+        first=first_experiments(found.task, found.space, 5),
+    )
+    written = StringIO()
+    print_plan(document, written, width=500)
+    _, first = written.getvalue().split("\nFirst, each with ")
+    usual, *rows = first.strip().splitlines()
+    assert usual.endswith(" where it says nothing else")
+    assert len(rows) == 5
+    for row, experiment in zip(rows, document.first, strict=True):
+        told = dict(word.split("=") for word in usual.split(" where")[0].split(", "))
+        told |= dict(
+            word.split("=") for word in row[1:].strip().split(" (")[0].split(", ") if "=" in word
+        )
+        asked = {name: spell(value) for name, value in experiment.configuration.items()}
+        assert {**asked, **told} == asked
+        assert set(asked) - set(told) <= {name for name in asked if asked[name] == "null"}
+        assert len(row) < len(str(experiment.configuration))

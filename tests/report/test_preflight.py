@@ -7,7 +7,7 @@ import pytest
 from core.engines.engine import GpuFacts
 from core.engines.resolving import engine_of
 from core.errors import TaskError
-from core.report.preflight import Prepared, prepare
+from core.report.preflight import Prepared, prepare, read_and_check
 from core.task import parse_task
 
 HEAD = "task_name: t\nmodel: {id_or_path: org/model}\nbase_runtime: sglang\n"
@@ -159,3 +159,32 @@ def test_presets_are_joined_by_the_rule_of_the_task(own_folder: Path) -> None:
         found = prepared(f"presets: [one, two]\npresets_merge: {rule}\n")
         assert values(found) == {"page-size": expected}
     assert any("one and two differ in page-size; the last" in n for n in found.reading.notices)
+
+
+def test_mistakes_of_the_file_and_of_the_engine_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(
+        HEAD
+        + "parameters: {max-num-seqs: [1], page-size: {type: integer, low: 5}, tp: [1, 2]}\n"
+        + "presets: [nosuch]\n"
+        + "optimization: {strategy: genetic}\n"
+        + "benchmark: {num_concurrency: [0], traffic_scenarios: [dataset]}\n"
+    )
+    with pytest.raises(TaskError) as caught:
+        read_and_check(path)
+    problems = [problem.removeprefix(str(path)) for problem in caught.value.problems]
+    assert [problem.split(": ")[1] for problem in problems] == [
+        "parameters.page-size.high",
+        "optimization.strategy",
+        "benchmark.num_concurrency[0]",
+        "presets[0]",
+        "parameters.max-num-seqs",
+    ]
+
+
+@pytest.mark.parametrize("text", ["model: 5", "model: {id_or_path: ''}\nbase_runtime: 3", "slo: 1"])
+def test_a_file_of_which_little_is_left_is_told_all_the_same(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(text)
+    with pytest.raises(TaskError, match="task_name: is missing"):
+        read_and_check(path)

@@ -12,13 +12,15 @@ lengths = st.integers(1, 2_000_000)
 
 @st.composite
 def scenarios(draw: st.DrawFn) -> Scenario:
-    shape = draw(st.sampled_from("DNU"))
+    shape = draw(st.sampled_from(["D", "N", "U", "dataset"]))
     a, b, c, d = (draw(lengths) for _ in range(4))
     match shape:
         case "D":
             return Scenario(shape="D", prompt=(a, a), output=(c, c))
         case "N":
             return Scenario(shape="N", prompt=(a, b), output=(c, d))
+        case "dataset":
+            return Scenario.model_validate("dataset")
     return Scenario(shape="U", prompt=(min(a, b), max(a, b)), output=(min(c, d), max(c, d)))
 
 
@@ -36,6 +38,7 @@ def test_a_scenario_is_read_back_from_its_text(scenario: Scenario) -> None:
         ("N(480,240)/(300,150)", (480, 240), (300, 150)),
         ("U(50,100)/(200,250)", (50, 100), (200, 250)),
         ("U(100,200)", (1, 100), (1, 200)),
+        (" Dataset", (100, 100), (100, 100)),
     ],
 )
 def test_the_grammar(text: str, prompt: tuple, output: tuple) -> None:

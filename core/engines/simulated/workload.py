@@ -48,5 +48,5 @@ class Workload:
                 return round(bounds[0])
             case "N":
                 return max(1, round(rng.gauss(*bounds)))
-            case "U":
+            case "U" | "dataset":
                 return rng.randint(round(bounds[0]), round(bounds[1]))
