@@ -129,7 +129,7 @@ class ExperimentRun:
                     self._judge(None, outcome=Outcome.CANCELLED)
                 raise
             finally:
-                await asyncio.shield(asyncio.create_task(self._tear_down()))
+                await _to_its_end(asyncio.create_task(self._tear_down()))
         return self._record
 
     @property
@@ -446,3 +446,16 @@ def _tried(probe: Probe) -> str:
     """Return what came of one load: `a load of 32 holds the SLOs`."""
     what = "holds" if probe.holds else "does not hold"
     return f"a load of {probe.load:.4g} {what} the SLOs"
+
+
+async def _to_its_end(work: asyncio.Task[None]) -> None:
+    """Wait until it is done; who is cancelled meanwhile is so only then."""
+    cancelled = False
+    while not work.done():
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError:
+            cancelled = True
+    work.result()
+    if cancelled:
+        raise asyncio.CancelledError

@@ -234,6 +234,22 @@ async def test_stopping_keeps_what_is_measured_and_leaves_nothing(
     assert not left_running(session.events)
 
 
+async def test_stopping_while_a_server_stops_waits_for_its_end(session: Session) -> None:
+    running: list[asyncio.Task] = []
+
+    def stop(event: Event) -> None:
+        if isinstance(event, PhaseBegan) and event.phase is Phase.STOPPING:
+            running[0].cancel()
+
+    task = stub_task({"batch": [4], "stop-seconds": [1]}, optimization={"baseline": False})
+    running.append(asyncio.create_task(session.run(task, [stop])))
+    ending, conclusion = await running[0]
+    assert ending.state == "cancelled"
+    (experiment,) = conclusion.experiments
+    assert (experiment.outcome, experiment.phase) == (Outcome.OK, Phase.DONE)
+    assert not left_running(session.events)
+
+
 async def test_an_slo_that_breaks_makes_the_run_find_nothing(session: Session) -> None:
     task = stub_task(
         {"batch": [1]},
