@@ -1,7 +1,11 @@
 """Whether an open loop sends when it should: `python -m tests.bench.load_arrivals [RATE]`.
 
-The rate that arrived at the server against the one that was asked (target: within 0.5 %), and
-whether gaps between sends are exponential (Kolmogorov–Smirnov; target: p ≥ 1 %).
+The rate of sends, and of what arrived at the server, against the schedule's (target: within 0.5 %),
+and whether gaps between sends are exponential (Kolmogorov–Smirnov; target: p ≥ 1 %).
+
+The schedule's own rate over the stretch that was measured differs from what was asked, as that of
+random arrivals does. It is exact over whole blocks (`core.load.arrivals`), but a window of 600
+requests opens and closes within blocks of 128: a standard deviation of 1.1 %.
 """
 
 import sys
@@ -29,17 +33,21 @@ def once(process: str, rate: float, seed: int) -> dict[str, float]:
     gaps = np.diff(sent)
     arrived = np.sort(stub.truth["arrived"]) / 1e9
     inside = arrived[(arrived >= sent[0]) & (arrived <= sent[-1] + 0.001)]
+    scheduled, as_sent, received = map(_rate, (due, sent, inside))
     found = {
-        "rate error by the schedule, %": abs((len(due) - 1) / (due[-1] - due[0]) / rate - 1) * 100,
-        "rate error as sent, %": abs((len(sent) - 1) / (sent[-1] - sent[0]) / rate - 1) * 100,
-        "rate error as received, %": abs((len(inside) - 1) / (inside[-1] - inside[0]) / rate - 1)
-        * 100,
+        "as sent, off the schedule, %": abs(as_sent / scheduled - 1) * 100,
+        "as received, off the schedule, %": abs(received / scheduled - 1) * 100,
+        "schedule, off what was asked, %": abs(scheduled / rate - 1) * 100,
         "send lateness p99, ms": float(np.quantile(run.rows["sent"] - run.rows["due"], 0.99)) / 1e6,
     }
     if process == "poisson":
         for name, each in (("as scheduled", np.diff(due)), ("as sent", gaps)):
             found[f"KS p, {name}"] = float(stats.kstest(each, "expon", args=(0, 1 / rate)).pvalue)
     return found
+
+
+def _rate(moments: np.ndarray) -> float:
+    return (len(moments) - 1) / float(moments[-1] - moments[0])
 
 
 def main() -> None:

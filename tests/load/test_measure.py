@@ -186,7 +186,7 @@ async def test_a_server_that_stops_answering_has_its_last_requests_counted_as_fa
         yield from steady(asked)
 
     async with ScriptedServer(script) as server:
-        hurried = plan(requests=100_000, max_seconds=4, request_timeout=30)
+        hurried = plan(requests=5_000, max_seconds=4, request_timeout=30)
         levels = worker.measure(Target(base_url=server.url, model="m"), hurried)
 
         result = None
@@ -200,8 +200,8 @@ async def test_a_server_that_stops_answering_has_its_last_requests_counted_as_fa
 
 async def test_time_that_is_up_leaves_what_was_measured(worker: LoadWorker) -> None:
     async with ScriptedServer(steady) as server:
-        _, _, result = await measured(worker, server, plan(requests=100_000, max_seconds=1.5))
-    assert 0 < result.requests.sent == result.requests.completed < 100_000
+        _, _, result = await measured(worker, server, plan(requests=5_000, max_seconds=1.5))
+    assert 0 < result.requests.sent == result.requests.completed < 5_000
     assert any("time was up" in note for note in result.notes)
 
 
@@ -273,7 +273,7 @@ async def test_a_worker_that_dies_is_told_and_replaced(worker: LoadWorker) -> No
     async with ScriptedServer(steady) as server:
         asyncio.get_running_loop().call_later(1, os.kill, worker.pids[0], signal.SIGKILL)
         with pytest.raises(MeasurementError, match="signal 9") as caught:
-            await measured(worker, server, plan(requests=100_000))
+            await measured(worker, server, plan(requests=5_000))
         assert caught.value.failure.kind is FailureKind.ENVIRONMENT
         _, _, result = await measured(worker, server, plan(requests=8))
         assert result.requests.completed == 8
