@@ -40,13 +40,13 @@ class Undominated:
 
     def improvement(self, costs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
         """Return what points of the shape (…, objectives) would add to the volume, (…)."""
-        columns = [np.ascontiguousarray(column) for column in np.moveaxis(costs, -1, 0)]
+        columns = [np.array(costs[..., place]) for place in range(costs.shape[-1])]
         total = np.zeros(costs.shape[:-1])
         for lower, upper in zip(self.lower, self.upper, strict=True):
-            volume = np.ones_like(total)
+            volume: npt.NDArray[np.floating] | float = 1.0
             for column, low, high in zip(columns, lower, upper, strict=True):
-                volume *= np.maximum(high - np.maximum(column, low), 0.0)
-            total += volume
+                volume = volume * np.maximum(high - np.maximum(column, low), 0.0)
+            total = total + volume
         return total
 
 
