@@ -388,7 +388,10 @@ class Autotuner(App[None]):
             yield viewer
 
     def _loaded(self) -> None:
+        opening = self.view
         self.go("tasks", keep_trail=False)
+        for key in opening.held if isinstance(opening, Opening) else ():
+            self.call_later(self.simulate_key, key)
 
     def on_told(self, message: Told) -> None:
         """Hand an answer to whoever asked."""

@@ -124,11 +124,11 @@ def activity(run: Live, summary: TaskSummary, now: float, width: int) -> list[Li
         more = len(run.under_way) - _SEVERAL
         return [*rows, line(Span(f"  and {more} more", "muted"))] if more > 0 else rows
     experiment = run.under_way[0]
-    what = one_line(str(experiment.configuration))
-    why = f"{one_line(experiment.reason)}: " if experiment.reason else ""
+    what = one_line(str(experiment.configuration)) if experiment.configuration else ""
+    why = ": ".join(filter(None, (one_line(experiment.reason), what)))
     parts = [
         line(Span(_level(run, experiment), "muted")),
-        line(Span("why: ", "muted"), f"{why}{what}"),
+        line(Span("why: ", "muted"), why),
     ]
     rows = [_in_one_line(run, experiment, now, width)]
     return [*rows, crop(line("  ", joined(parts, "   ")), width)]

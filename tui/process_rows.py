@@ -16,7 +16,7 @@ from core.store import StoredTask
 from tui.columns import Column
 from tui.spans import Line, Span, joined, line, wrap
 
-_MIB = 2**20
+_MIB, _GIB = 2**20, 2**30
 
 _STATES = {
     "ours": ("▶", "server", "run"),
@@ -90,6 +90,11 @@ def command(process: ProcessDescription) -> str:
     return one_line(" ".join(masked(process.command)) or f"[{process.name}]")
 
 
+def _memory(size: int) -> str:
+    """Write bytes of memory: `410 MiB`, `24.5 GiB`."""
+    return f"{size / _MIB:,.0f} MiB" if size < _GIB else f"{size / _GIB:,.1f} GiB"
+
+
 def _what(row: ProcessRow) -> Line:
     return line(row.launch.name if row.launch else command(row.group.root))
 
@@ -99,7 +104,7 @@ COLUMNS: tuple[Column[ProcessRow], ...] = (
     Column("PID", lambda r: line(str(r.group.root.identity.pid)), align="right", rank=0),
     Column("port", port, rank=1, most=20),
     Column("age", lambda r: line(figures.duration(r.group.root.age)), align="right", rank=3),
-    Column("memory", lambda r: line(f"{r.group.resident_bytes / _MIB:,.0f} MiB"),
+    Column("memory", lambda r: line(_memory(r.group.resident_bytes)),
            align="right", rank=2),
     Column("processes", lambda r: line(str(len(r.group.processes))), align="right", rank=6),
     Column("owner", lambda r: line(one_line(r.group.root.owner)), rank=5, most=12),
@@ -122,7 +127,7 @@ def details(row: ProcessRow, width: int, most: int) -> list[Line]:
     for process in group.processes:
         text = (
             f"PID {process.identity.pid}  {process.owner}  "
-            f"{process.resident_bytes / _MIB:,.0f} MiB  {command(process)}"
+            f"{_memory(process.resident_bytes)}  {command(process)}"
         )
         rows += wrap(text, width, most=2, indent=1)
     return rows[:most]
@@ -137,6 +142,6 @@ def confirmation_lines(process: ProcessDescription, gpu_memory: Mapping[str, int
     return [
         f"PID {process.identity.pid} of {process.owner}, {figures.duration(process.age)} old",
         command(process),
-        f"memory {process.resident_bytes / _MIB:,.0f} MiB",
-        *(f"{name}: {used / _MIB:,.0f} MiB" for name, used in gpu_memory.items()),
+        f"memory {_memory(process.resident_bytes)}",
+        *(f"{name}: {_memory(used)}" for name, used in gpu_memory.items()),
     ]

@@ -124,8 +124,8 @@ def slo_badge(row: TaskRow) -> Line:
         if not verdict.slos:
             return line(Span("none set", "muted"))
         kept = all(slo.held for slo in verdict.slos)
-        return line(Span(f"{HELD} held", "ok") if kept else Span(f"{WARNING} nearly", "warn"))
-    if done(row.task):
+        return line(Span(f"{HELD} held", "ok") if kept else Span(f"{WARNING} not all", "warn"))
+    if row.task.outcomes.get(Outcome.INFEASIBLE):
         return line(Span(f"{BROKEN} broken", "bad"))
     return line(Span(NOTHING, "muted"))
 

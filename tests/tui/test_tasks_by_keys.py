@@ -10,9 +10,11 @@ from textual.pilot import Pilot
 from core.events import (
     Confirmation,
     Contender,
+    ExperimentJudged,
     ExperimentQueued,
     Gain,
     LevelProgress,
+    Outcome,
     Phase,
     PhaseBegan,
     RunBegan,
@@ -270,3 +272,25 @@ async def test_a_run_is_started_and_stopped(home: Path) -> None:
         now = await viewer.find(f"#{task.id}")
     assert now is not None
     assert now.state is TaskState.CANCELLED
+
+
+async def test_a_key_pressed_before_the_list_is_there_is_not_lost(app: Watched) -> None:
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.view, FormView), "the form")
+
+
+async def test_a_run_that_was_stopped_at_once_broke_no_slo(app: Watched, full_home: Path) -> None:
+    async with Store.open(full_home / "autotuner.db") as store:
+        task = await store.create_task(runs.RAG, runs.reading(runs.RAG).task, "rag.yaml")
+        await store.record(
+            task.id,
+            ExperimentQueued(
+                at=runs.START, experiment=0, configuration=Configuration(), origin="baseline"
+            ),
+            ExperimentJudged(at=runs.START + 1, experiment=0, outcome=Outcome.CANCELLED),
+        )
+    async with app.run_test(size=(120, 30)) as pilot:
+        await settled(pilot)
+        row, *_ = [row for row in lines(pilot) if f"{task.ref} " in row]
+        assert "broken" not in row

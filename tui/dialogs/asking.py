@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
+from textual.timer import Timer
 from textual.widgets import Input
 
 from tui.dialogs.dialog import Dialog, Entry, Lines
@@ -69,6 +70,10 @@ class Confirm(Dialog[bool]):
         self.dismiss(result=False)
 
 
+_PAUSE = 0.03
+"""Seconds without a key after which a text is judged."""
+
+
 class Ask(Dialog[str]):
     """Asks for a text, and says what is wrong with it while it is typed; returns it."""
 
@@ -94,6 +99,7 @@ class Ask(Dialog[str]):
         self._check = check
         self._entry = Entry(value, placeholder)
         self._below = Lines([EMPTY])
+        self._judging: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Put title, entry, what is wrong, and the details under one another."""
@@ -104,9 +110,14 @@ class Ask(Dialog[str]):
             yield Lines([row for text in self._details for row in wrap(text, _WIDTH, "muted")])
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Say what is wrong."""
+        """Say what is wrong, once no more keys come: a long text may come key by key."""
         event.stop()
-        self._below.show([self._judgement(event.value)])
+        if self._judging is not None:
+            self._judging.stop()
+        self._judging = self.set_timer(_PAUSE, self._judge)
+
+    def _judge(self) -> None:
+        self._below.show([self._judgement(self._entry.value)])
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Return the text if nothing is wrong with it."""

@@ -67,18 +67,20 @@ class Status(Canvas):
             return [rule, line(Span(" looking for engines, models and GPUs …", "muted"))]
         rows = [rule, crop(line(Span(f" {self._help()}", "muted")), width)]
         if not draft.problems:
-            rows += [crop(row, width) for row in forecast_lines(self.forecast, draft.name)]
+            rows += forecast_lines(self.forecast, draft.name, width)
         for problem in draft.problems[: height - 3]:
             rows += wrap(f" ✗ {problem}", width, "bad", most=2)
         return rows[:height]
 
 
-def forecast_lines(forecast: Forecast | None, name: str) -> list[Line]:
+def forecast_lines(forecast: Forecast | None, name: str, width: int) -> list[Line]:
     """Return what a task will come to, and how much of it need not be tried."""
     if forecast is None:
         return [line(Span(" counting …", "muted"))]
     told = [
-        line(Span(f" ✗ {p.removeprefix(f'{name}:').strip()}", "bad")) for p in forecast.problems
+        row
+        for problem in forecast.problems
+        for row in wrap(f" ✗ {problem.removeprefix(f'{name}:').strip()}", width, "bad", most=2)
     ]
     plan = forecast.plan
     if plan is None:
@@ -90,4 +92,4 @@ def forecast_lines(forecast: Forecast | None, name: str) -> list[Line]:
         told.append(line(Span(f" {skipped} left out, such as: {reason}", "muted")))
     else:
         told.append(line(Span(f" by {plan.estimate.basis}", "muted")))
-    return told
+    return [crop(row, width) for row in told]

@@ -96,7 +96,7 @@ class GpusView(View):
         async def read(viewer: Viewer) -> tuple[Lease, ...]:
             return await viewer.leases()
 
-        return [Question(self._read, self._show, "machine"), Question(read, self._show_leases)]
+        return [Question(self._read, self.show, "machine"), Question(read, self._show_leases)]
 
     @property
     def current(self) -> GpuState | None:
@@ -116,7 +116,8 @@ class GpusView(View):
         """Say more of the GPU under the cursor."""
         self._panel.fit(self.size.height)
 
-    def _show(self, seen: GpusSeen) -> None:
+    def show(self, seen: GpusSeen) -> None:
+        """Take a reading in, and show it."""
         self.seen = seen
         self.history.add(seen)
         self._table.empty = empty_lines(

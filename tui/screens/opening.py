@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from textual.events import Key
 from textual.widget import Widget
 
 from tui.keymap import Scope
@@ -16,6 +17,11 @@ class Opening(View):
     NAME = "tasks"
     SCOPES = (Scope.TASKS,)
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[str] = []
+        """Keys that were pressed already, for the list of tasks."""
+
     def body(self) -> Sequence[Widget]:
         """Return a line that says what is being done."""
         return [_Reading()]
@@ -23,6 +29,11 @@ class Opening(View):
     def heading(self) -> Line:
         """Return the name of the program."""
         return line(Span("autotuner", "title"))
+
+    def on_key(self, event: Key) -> None:
+        """Hold a key that the hints offer until there is something that it can be done with."""
+        if event.key in self._bindings.key_to_bindings:
+            self.held.append(event.key)
 
     def on_screen_resume(self) -> None:
         """Follow nothing yet."""

@@ -75,8 +75,8 @@ class ProcessesView(View):
             return census.take()
 
         return [
-            Question(look, self._show, "machine"),
-            Question(self._read_launches, self._show_launches),
+            Question(look, self.show, "machine"),
+            Question(self._read_launches, self.show_launches),
         ]
 
     async def _read_launches(self, viewer: Viewer) -> dict[ProcessIdentity, Launch]:
@@ -93,14 +93,16 @@ class ProcessesView(View):
                 found[group.guardian] = Launch(*numbers, name, experiment.log)
         return found
 
-    def _show(self, groups: tuple[Group, ...]) -> None:
+    def show(self, groups: tuple[Group, ...]) -> None:
+        """Show these processes."""
         before = {group.guardian for group in self._groups or ()}
         self._groups = groups
         self._fill()
         if {group.guardian for group in groups} - before:
             self.ask()  # there are launches whose names are not known yet
 
-    def _show_launches(self, launches: dict[ProcessIdentity, Launch]) -> None:
+    def show_launches(self, launches: dict[ProcessIdentity, Launch]) -> None:
+        """Show what each server was launched for, by its guardian."""
         self._launches = launches
         self._fill()
 

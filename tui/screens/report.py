@@ -159,7 +159,7 @@ def block_lines(block: Block, width: int) -> list[Line]:
             return [
                 line("   ", Span(piece, "accent"))
                 for row in block.text.splitlines()
-                for piece in _pieces(row, room - 2)
+                for piece in _folded(row, room - 2)
             ]
         case Grid():
             return _grid(block, room)
@@ -194,8 +194,16 @@ def _row(cells: Sequence[str], widths: Sequence[int], style: str) -> list[Line]:
     return rows
 
 
-def _pieces(text: str, width: int) -> list[str]:
-    return [text[at : at + width] for at in range(0, max(1, len(text)), max(1, width))]
+def _folded(row: str, width: int) -> list[str]:
+    """Return a line of a command in lines of `width` characters, broken where a shell allows it."""
+    if len(row) <= width:
+        return [row]
+    indent = len(row) - len(row.lstrip(" "))
+    cut = row.rfind(" ", indent, width - 1)
+    head = row[:cut]
+    if cut <= indent or head.count("'") % 2 or head.count('"') % 2:
+        return [row[:width], *_folded(row[width:], width)]
+    return [f"{head} \\", *_folded(" " * (indent or 4) + row[cut + 1 :], width)]
 
 
 def _plain(text: str) -> str:

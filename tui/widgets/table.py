@@ -176,7 +176,11 @@ class Table(Canvas, Generic[T], can_focus=True):
             column = self.columns[place.index]
             title = column.title + self._arrow(column)
             for row, text in zip((upper, lower), folded(title, place.width), strict=True):
-                row.append(fit((Span(text, "heading"),), place.width, column.align))
+                cell = fit((Span(text, "heading"),), place.width, column.align)
+                ends_here = place is places[-1] and column.align == "left"
+                row.append(
+                    line(Span(text, "heading")) if ends_here else cell
+                )  # leaves room for a note
         hidden = len(self.columns) - len(places)
         note = f"+{hidden} →" if hidden else ""
         if self._numbered and self._window.total > self._visible_rows:
