@@ -16,6 +16,7 @@ from core.report.quantities import LATENCIES, Quantity, quantity
 from core.report.scale import written
 from core.task import Level, Task, spell
 from tui.chart.run_points import point
+from tui.experiment_rows import figure_against
 from tui.spans import Line, Span, fit, joined, length, line
 
 _STYLES = {"✓": "ok", "✗": "bad", "!": "warn"}
@@ -114,7 +115,7 @@ def comparison(
         lines.append(line(fit(line(Span(f" {row.name}", "muted")), names), joined(cells, "  ")))
     hidden = len(columns) - len(shown)
     if hidden:
-        lines.append(line(Span(f" {hidden} more columns: ← → go to them", "muted")))
+        lines.insert(0, line(Span(f" {hidden} more columns: ← → go to them", "accent")))
     return [*lines, (), *_legend()]
 
 
@@ -245,16 +246,7 @@ def _cell(of: Quantity, figure: _Figure, task: Task, *, intervals: bool) -> Line
     if figure.value is None:
         return line(Span(NOTHING, "muted"))
     target = task.slo.targets().get(of.name)
-    kept = target is None or figure.value <= target.threshold
-    mark = "" if target is None else "✓ " if kept else "✗ "
-    parts = [
-        line(
-            Span(
-                f"{mark}{_written(of, figure.value)}",
-                "" if target is None else "ok" if kept else "bad",
-            )
-        )
-    ]
+    parts = [figure_against(target, figure.value, _written(of, figure.value))]
     if intervals and figure.interval is not None:
         parts.insert(0, line(Span(f"[{_both(of, figure.interval)}]", "muted")))
     return joined(parts, " ")

@@ -6,9 +6,18 @@ from typing import TypeAlias
 
 from core.events import Experiment, LevelProgress, Outcome, SloVerdict
 from core.report import figures
-from core.report.characters import BEST, NOTHING, one_line, outcome_symbol, slo_symbol
+from core.report.characters import (
+    BEST,
+    BROKEN,
+    HELD,
+    NOTHING,
+    WARNING,
+    one_line,
+    outcome_symbol,
+    slo_symbol,
+)
 from core.report.conclusion import outcome_in_words
-from core.task import Choices, ParameterSpace, Task, spell
+from core.task import Choices, ParameterSpace, SloTarget, Task, spell
 from core.verdict import maximised, objective_metric
 from tui.columns import Column
 from tui.spans import EMPTY, Line, Span, joined, line
@@ -130,6 +139,18 @@ def _slos(row: ExperimentRow) -> Line:
     verdict = row.experiment.verdict
     symbols = [slo_symbol(slo) for slo in verdict.slos] if verdict is not None else []
     return joined([line(Span(symbol, _STYLES[symbol])) for symbol in symbols], " ")
+
+
+def figure_against(target: SloTarget | None, value: float, text: str) -> Line:
+    """Return a figure with the symbol of what it means to an SLO: ✗ only where it is infeasible."""
+    if target is None:
+        return line(text)
+    tolerated = target.threshold * (1 + target.fail_ratio)
+    if value <= target.threshold:
+        symbol = HELD
+    else:
+        symbol = BROKEN if target.hard_fail and value > tolerated else WARNING
+    return line(Span(f"{symbol} {text}", _STYLES[symbol]))
 
 
 def slo_figure(slo: SloVerdict) -> Line:

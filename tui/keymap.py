@@ -53,7 +53,7 @@ KEYS: dict[Scope, tuple[Key, ...]] = {
         Key("back", ("esc",), "back", "Goes back to where you came from.", hint=False),
         Key("leave", ("q", "ctrl+c"), "quit", "Leaves the app; runs go on without it."),
         Key("jump('tasks')", ("1",), "tasks", "Shows all tasks.", hint=False),
-        Key("jump('task')", ("2",), "task", "Shows the task last looked at.", hint=False),
+        Key("jump('task')", ("2",), "task", "Shows the task that was chosen.", hint=False),
         Key("jump('experiment')", ("3",), "experiment", "Shows one experiment.", hint=False),
         Key("jump('chart')", ("4", "v"), "chart", "Draws metrics against each other.", hint=False),
         Key("jump('compare')", ("5", "c"), "compare", "Compares the marked ones.", hint=False),

@@ -1,9 +1,11 @@
 """Every screen, by its keys, over a store with real histories."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.tui import runs
-from tests.tui.driving import Watched, press, settled, text, type_in, until
+from tests.tui.driving import Watched, lines, press, settled, text, type_in, until
 
 
 async def test_the_list_of_tasks_says_where_each_stands(app: Watched) -> None:
@@ -106,9 +108,19 @@ async def test_load_levels_are_walked(app: Watched) -> None:
         assert "D(4096,256) × 8" in text(pilot)
 
 
-async def test_empty_screens_explain_themselves(app: Watched) -> None:
+async def test_the_other_screens_are_about_the_task_under_the_cursor(app: Watched) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await settled(pilot)
+        await press(pilot, "j", "j", "2")
+        assert "rag-long-context#1" in lines(pilot)[0]
+        await press(pilot, "1", "j", "8")
+        assert "chat#1" in lines(pilot)[0]
+
+
+async def test_empty_screens_explain_themselves(home: Path) -> None:
+    async with Watched().run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        assert "No tasks yet" in text(pilot)
         for key, said in (
             ("2", "No task chosen"),
             ("3", "No experiment chosen"),
@@ -117,6 +129,11 @@ async def test_empty_screens_explain_themselves(app: Watched) -> None:
         ):
             await press(pilot, key)
             assert said in text(pilot), key
+
+
+async def test_a_task_that_never_ran_says_which_key_runs_it(app: Watched) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
         app.go("task", app.subject.at(runs.DRAFT_ID))
         await settled(pilot)
         assert "No experiment yet" in text(pilot)

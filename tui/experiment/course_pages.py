@@ -1,17 +1,18 @@
 """How latencies are spread, and what server and GPUs did over time: the drawn pages. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias, get_args
 
 from core.events import GpuUse, SubRound
 from core.report import figures
 from core.report.scale import slo_label
-from core.task import STATISTICS
+from core.task import STATISTICS, SloTarget
 from tui.chart.drawing import draw
 from tui.chart.histogram import histogram
 from tui.chart.strips import Strip, draw_strips
 from tui.experiment.answer import ExperimentAnswer
 from tui.experiment.levels_page import no_levels
+from tui.experiment_rows import figure_against
 from tui.spans import EMPTY, Line, Span, crop, fit, joined, line, wrap
 
 Family: TypeAlias = Literal["ttft", "tpot", "e2e_latency"]
@@ -38,7 +39,7 @@ def latency_page(answer: ExperimentAnswer, family: Family, width: int, height: i
     if not answer.experiment.sub_rounds:
         return [EMPTY, *no_levels(answer, width)]
     sub_round = answer.experiment.sub_rounds[answer.level]
-    table = _statistics(sub_round, family, answer.slos)
+    table = _statistics(sub_round, family, answer.stored.task.slo.targets())
     head = [level_line(answer), EMPTY]
     if answer.latencies is None:
         why = "the single requests of this level were not kept, so only their statistics are known"
@@ -58,7 +59,7 @@ def latency_page(answer: ExperimentAnswer, family: Family, width: int, height: i
     return [line(level_line(answer), "  ", caption), *drawn.lines, EMPTY, *table]
 
 
-def _statistics(of: SubRound, chosen: Family, slos: dict[str, float]) -> list[Line]:
+def _statistics(of: SubRound, chosen: Family, slos: Mapping[str, SloTarget]) -> list[Line]:
     families = [name for name in ("ttft", "tpot", "itl", "e2e_latency") if getattr(of, name)]
     heads = [
         fit(line(Span(_TITLES[name], "title" if name == chosen else "heading")), 10, "right")
@@ -74,10 +75,8 @@ def _statistics(of: SubRound, chosen: Family, slos: dict[str, float]) -> list[Li
                 if statistic in {"min", "max"}
                 else distribution.of(statistic)
             )
-            threshold = slos.get(f"{name}_{statistic}")
-            style = "" if threshold is None else "ok" if value <= threshold else "bad"
-            mark = "" if threshold is None else "✓ " if value <= threshold else "✗ "
-            cells.append(fit(line(Span(mark + figures.latency(value), style)), 10, "right"))
+            target = slos.get(f"{name}_{statistic}")
+            cells.append(fit(figure_against(target, value, figures.latency(value)), 10, "right"))
         title = statistic if statistic in {"min", "max", "mean"} else statistic.upper()
         rows.append(line(fit(line(Span(f" {title}", "muted")), 7), joined(cells, " ")))
     return rows

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from core.events import Distribution, SubRound
 from core.report import figures
-from core.report.characters import BROKEN, HELD, NOTHING, one_line
+from core.report.characters import HELD, NOTHING, one_line
 from core.report.quantities import quantity
 from core.report.scale import written
-from core.task import Statistic
+from core.task import SloTarget, Statistic
 from tui.experiment.answer import ExperimentAnswer
+from tui.experiment_rows import figure_against
 from tui.spans import EMPTY, Line, Span, fit, joined, length, line, restyle, wrap
 
 _STATISTICS: tuple[Statistic, ...] = ("mean", "p50", "p90", "p99")
@@ -41,7 +42,11 @@ def levels_page(answer: ExperimentAnswer, width: int) -> list[Line]:
     sub_rounds = answer.experiment.sub_rounds
     if not sub_rounds:
         return [EMPTY, *no_levels(answer, width)]
-    rows = [*_facts(sub_rounds), *_latencies(sub_rounds, answer.slos), *_rates(sub_rounds)]
+    rows = [
+        *_facts(sub_rounds),
+        *_latencies(sub_rounds, answer.stored.task.slo.targets()),
+        *_rates(sub_rounds),
+    ]
     widths = [max(length(row.cells[at]) for row in rows) for at in range(len(sub_rounds))]
     shown = _visible(widths, answer.level, width - _NAME - 1)
     lines = []
@@ -123,7 +128,7 @@ def _tokens(of: Distribution | None) -> Line:
     return line(f"{figures.number(of.mean)}{spread}")
 
 
-def _latencies(sub_rounds: Sequence[SubRound], slos: dict[str, float]) -> Iterator[_Row]:
+def _latencies(sub_rounds: Sequence[SubRound], slos: dict[str, SloTarget]) -> Iterator[_Row]:
     for family in _FAMILIES:
         if all(getattr(s, family) is None for s in sub_rounds):
             continue
@@ -137,15 +142,11 @@ def _latencies(sub_rounds: Sequence[SubRound], slos: dict[str, float]) -> Iterat
             yield _Row(figures.metric_title(name), cells, begins_group=at == 0)
 
 
-def _latency(of: Distribution | None, statistic: Statistic, threshold: float | None) -> Line:
+def _latency(of: Distribution | None, statistic: Statistic, target: SloTarget | None) -> Line:
     if of is None:
         return line(Span(NOTHING, "muted"))
     value = of.of(statistic)
-    parts = [line(figures.latency(value))]
-    if threshold is not None:
-        held = value <= threshold
-        symbol = Span(f"{HELD if held else BROKEN} ", "ok" if held else "bad")
-        parts = [line(symbol, Span(figures.latency(value), symbol.style))]
+    parts = [figure_against(target, value, figures.latency(value))]
     if interval := of.intervals.get(statistic):
         parts.insert(0, line(Span(_interval(interval), "muted")))
     return joined(parts, " ")

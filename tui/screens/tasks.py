@@ -153,8 +153,10 @@ class TasksView(View):
         self.ask()
 
     def on_table_moved(self) -> None:
-        """Say more of the task under the cursor, where there is room."""
+        """Have the other screens be about the task under the cursor, and say more of it here."""
         row = self._table.current
+        if row is not None and self.is_current:
+            self.autotuner.subject = self.autotuner.subject.at(row.task.id)
         rows = details(row, self.size.width) if row is not None else []
         room = self.size.height - _FRAME - self._gpus.size.height - self._table.total
         self._below.show(rows if room >= len(rows) or self.size.height >= _TALL else [])
