@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from textual.containers import Vertical
 from textual.widget import Widget
@@ -185,7 +186,11 @@ class TasksView(View):
     def action_import_file(self) -> None:
         """Ask for a task file and open it in the form."""
         self.app.push_screen(
-            Ask("Task file to open, YAML or JSON", placeholder="sample_tasks/quickstart.yaml"),
+            Ask(
+                "Task file to open, YAML or JSON",
+                placeholder="sample_tasks/quickstart.yaml",
+                check=_check_file,
+            ),
             lambda path: self.autotuner.open_file(path) if path else None,
         )
 
@@ -252,6 +257,10 @@ class TasksView(View):
         """Turn the order round."""
         self._order = Order(self._order.by, descending=not self._order.descending)
         self.ask()
+
+
+def _check_file(text: str) -> str:
+    return "" if Path(text.strip()).expanduser().is_file() else "there is no such file"
 
 
 class _Rows(Canvas):
