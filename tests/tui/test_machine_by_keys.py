@@ -6,14 +6,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from core.machine import identity, procfs
 from core.machine.ownership import VARIABLE, Ownership
 from core.store import Store
 from tests.tui import runs
 from tests.tui.driving import Watched, press, settled, text, type_in, until
+from tui.screens.processes import ProcessesView
 from tui.screens.report import ReportView
 
 SLEEP = "import time; print('up', flush=True); time.sleep(120)"
@@ -61,6 +64,15 @@ def server() -> Iterator[subprocess.Popen[str]]:
     ended(process)
 
 
+async def choose(pilot: Pilot[Any], pid: int) -> None:
+    """Put the cursor on a process; others of this machine may stand above it."""
+    view = pilot.app.screen
+    assert isinstance(view, ProcessesView)
+    await press(pilot, "g")
+    while view.current is not None and view.current.group.root.identity.pid != pid:
+        await press(pilot, "j")
+
+
 async def test_gpus_are_listed_and_one_is_told_at_length(app: Watched) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await settled(pilot)
@@ -85,6 +97,7 @@ async def test_a_server_of_ours_is_named_by_what_it_serves(
         await until(pilot, lambda: f"experiment {runs.RAG_BEST}" in text(pilot))
         assert str(server.pid) in text(pilot)
         assert "▶ server" in text(pilot)
+        await choose(pilot, server.pid)
         await press(pilot, "enter")
         await until(pilot, lambda: f"experiment {runs.RAG_BEST} of" in text(pilot))
         assert server.poll() is None
@@ -98,6 +111,7 @@ async def test_a_server_of_another_home_is_not_taken_for_one_of_this_home(
         await press(pilot, "7")
         await until(pilot, lambda: "of a run kept elsewhere" in text(pilot))
         assert f"experiment {runs.RAG_BEST}" not in text(pilot)
+        await choose(pilot, server.pid)
         await press(pilot, "x")
         assert "another AUTOTUNER_HOME" in text(pilot)
         assert server.poll() is None
