@@ -166,8 +166,9 @@ def _add_presets(verbs: _Verbs) -> None:
 
 def _add_looking(verbs: _Verbs) -> None:
     listing = verbs.add_parser("list", help="list every task")
+    listing.add_argument("--all", action="store_true", help="runs of `verify` as well")
     _add_json(listing)
-    listing.set_defaults(call=lambda a: _call("looking", "list_tasks", as_json=a.json))
+    listing.set_defaults(call=lambda a: _call("looking", "list_tasks", as_json=a.json, every=a.all))
 
     showing = verbs.add_parser("show", help="show the result of a task")
     showing.add_argument("task", help=_TASK)

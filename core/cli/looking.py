@@ -17,18 +17,35 @@ from core.store import StoredTask, TaskState, TaskSummary, Viewer
 _ALL = 1_000_000
 
 
-def list_tasks(*, as_json: bool) -> int:
-    """Print every task, the newest first."""
+def list_tasks(*, as_json: bool, every: bool) -> int:
+    """Print every task, the newest first.
+
+    Args:
+        as_json: as JSON, which has all of them.
+        every: whether those are listed as well that measured an old result anew.
+    """
     tasks = asyncio.run(_tasks())
     if as_json:
         print(json.dumps([_facts(task) for task in tasks], indent=2))
         return 0
-    if not tasks:
+    hidden = 0 if every else sum(map(_is_verification, tasks))
+    if hidden:
+        tasks = tuple(task for task in tasks if not _is_verification(task))
+    if not tasks and not hidden:
         print("no tasks yet; `autotuner --run sample_tasks/quickstart.yaml` makes the first")
         return 0
     console = Console(highlight=False, markup=False, emoji=False)
-    console.print(_listed([_cells(task) for task in tasks], console.width))
+    if tasks:
+        console.print(_listed([_cells(task) for task in tasks], console.width))
+    if hidden:
+        runs = f"{hidden} run{'s' * (hidden > 1)} of `verify`"
+        console.print(f"and {runs}; `autotuner list --all` has all")
     return 0
+
+
+def _is_verification(task: TaskSummary) -> bool:
+    """Return whether it is over and has only measured an old result anew."""
+    return task.pinned and _state(task) is TaskState.FINISHED
 
 
 _HEADINGS = ("task", "engine", "model", "state", "done", "best", "began")
@@ -160,6 +177,7 @@ def _facts(task: TaskSummary) -> dict[str, object]:
         "engine": task.engine,
         "model": task.model,
         "simulated": task.simulated,
+        "verification": task.pinned,
         "state": _state(task),
         "created_at": task.created_at,
         "planned": task.planned,

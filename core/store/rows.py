@@ -90,6 +90,8 @@ class TaskSummary:
     baseline_verdict: Verdict | None
     confirmation: Confirmation | None = None
     """What fresh launches proved of the best, last."""
+    pinned: bool = False
+    """Whether `verify` made it, to measure an old result anew."""
 
     @property
     def ref(self) -> str:

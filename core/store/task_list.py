@@ -17,7 +17,8 @@ _ORDER: dict[TaskSort, str] = {
 
 _COLUMNS = (
     "id, name, run, engine, model, state, runner, simulated, created_at, began_at, ended_at, spent,"
-    " planned, remaining, eta, best"
+    " planned, remaining, eta,"
+    " source = '' AND json_extract(document, '$.expect.value') IS NOT NULL, best"
 )
 
 _MATCHES = "instr(lower(name || ' ' || engine || ' ' || model || ' ' || state), lower(?)) > 0"
@@ -75,7 +76,7 @@ def _summary(
     confirmation: Confirmation | None,
 ) -> TaskSummary:
     (number, name, run, engine, model, state, runner, simulated, *times_and_counts, best) = row
-    created_at, began_at, ended_at, spent, planned, remaining, eta = times_and_counts
+    created_at, began_at, ended_at, spent, planned, remaining, eta, pinned = times_and_counts
     verdicts: dict[int, Verdict | None] = {}
     baseline = None
     for task, experiment, origin, record in leading:
@@ -108,4 +109,5 @@ def _summary(
         best_verdict=verdicts.get(best),
         baseline_verdict=baseline,
         confirmation=confirmation,
+        pinned=bool(pinned),
     )

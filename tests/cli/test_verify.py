@@ -28,8 +28,12 @@ HOPELESS = "slo: {ttft: {mean: {threshold: 1.0e-6, hard_fail: true}}}\n"
 
 
 def verify(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return autotuner(home, "verify", *words)
+
+
+def autotuner(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "core.cli", "verify", *words],
+        [sys.executable, "-m", "core.cli", *words],
         env={**os.environ, "AUTOTUNER_HOME": str(home)},
         capture_output=True,
         text=True,
@@ -56,6 +60,8 @@ def test_the_exit_status_is_the_verdict(
     found = json.loads(ended.stdout)
     assert found["status"] == word
     assert found["launches"] >= launches
+    assert autotuner(tmp_path / "home", "list").stdout.startswith("and ")
+    assert "#1" in autotuner(tmp_path / "home", "list", "--all").stdout
 
 
 def test_what_cannot_be_verified_is_said(tmp_path: Path) -> None:
