@@ -357,7 +357,7 @@ class Autotuner(App[None]):
 
     def _tick(self) -> None:
         view = self.view
-        if view is None:
+        if view is None or not view.is_mounted:  # on a busy machine that takes its time
             return
         view.tick()
         if self._said_for:
