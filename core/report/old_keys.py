@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from statistics import fmean
 from typing import Literal
 
-from core.events import Experiment, Outcome, SubRound
+from core.events import Distribution, Experiment, Outcome, SubRound
 from core.report.conclusion import Conclusion, outcome_in_words
 from core.report.old_score import old_score
 from core.task import Configuration, Frozen, Task
@@ -26,6 +26,35 @@ _LARGEST = {
 }
 
 
+_SPREADS = {
+    "ttft": "ttft",
+    "tpot": "tpot",
+    "e2e_latency": "e2e_latency",
+    "num_input_tokens": "prompt_tokens",
+    "num_output_tokens": "output_tokens",
+}
+
+
+class OldLevel(Frozen):
+    """One load level, in the keys of genai-bench that there are figures for."""
+
+    scenario: str
+    num_concurrency: int | None
+    run_duration: float
+    """Seconds."""
+    requests_per_second: float
+    mean_output_throughput_tokens_per_s: float
+    mean_input_throughput_tokens_per_s: float
+    mean_total_tokens_throughput_tokens_per_s: float
+    num_requests: int
+    num_completed_requests: int
+    num_error_requests: int
+    error_rate: float
+    error_codes_frequency: dict[str, int]
+    stats: dict[str, dict[str, float]]
+    """By quantity: `min`, `max`, `mean`, `stddev` and percentiles; seconds and tokens."""
+
+
 class OldResult(Frozen):
     """One experiment."""
 
@@ -33,8 +62,8 @@ class OldResult(Frozen):
     parameters: Configuration
     status: Literal["success", "failed"]
     """`failed` for everything but an experiment that is measured and feasible."""
-    metrics: dict[str, float | None]
-    """Plain means, or the largest, over load levels; times in seconds."""
+    metrics: dict[str, float | tuple[OldLevel, ...] | None]
+    """Plain means, or the largest, over load levels, which `raw_results` has; times in seconds."""
     objective_score: float | None
     """By the formula of `core.report.old_score`; lower is better."""
     error_message: str | None
@@ -79,10 +108,37 @@ def _result(experiment: Experiment, task: Task) -> OldResult:
             **{name: _over(sub_rounds, metric, fmean) for name, metric in _MEANS.items()},
             **{name: _over(sub_rounds, metric, max) for name, metric in _LARGEST.items()},
             "success_rate": _success_rate(sub_rounds),
+            "raw_results": tuple(_level(sub_round) for sub_round in sub_rounds),
         },
         objective_score=old_score(sub_rounds, task.slo, task.optimization.objective),
         error_message=None if succeeded else _error(experiment),
     )
+
+
+def _level(measured: SubRound) -> OldLevel:
+    sent, completed = measured.requests.sent, measured.requests.completed
+    spreads = {old: getattr(measured, name) for old, name in _SPREADS.items()}
+    return OldLevel(
+        scenario=str(measured.level.scenario),
+        num_concurrency=measured.level.concurrency,
+        run_duration=measured.duration,
+        requests_per_second=measured.request_throughput,
+        mean_output_throughput_tokens_per_s=measured.output_throughput,
+        mean_input_throughput_tokens_per_s=measured.input_throughput,
+        mean_total_tokens_throughput_tokens_per_s=measured.total_throughput,
+        num_requests=sent,
+        num_completed_requests=completed,
+        num_error_requests=sum(measured.requests.failed.values()),
+        error_rate=measured.requests.error_rate,
+        error_codes_frequency=measured.requests.failed,
+        stats={old: _spread(spread) for old, spread in spreads.items() if spread is not None},
+    )
+
+
+def _spread(spread: Distribution) -> dict[str, float]:
+    percentiles = {str(name): value for name, value in spread.percentiles.items()}
+    ends = {"min": spread.min, "max": spread.max, "mean": spread.mean, "stddev": spread.std}
+    return {**ends, **percentiles}
 
 
 def _over(

@@ -110,6 +110,13 @@ def test_the_keys_of_older_result_files_are_there() -> None:
     assert old["best_result"]["objective_score"] == pytest.approx(-6574.5)
     assert old["best_result"]["parameters"] == {"page-size": 64, "disable-radix-cache": False}
     assert old["best_result"]["metrics"]["max_total_throughput"] == pytest.approx(8766)
+    raw = old["best_result"]["metrics"]["raw_results"]
+    measured = winner_of(run).sub_rounds
+    assert [level["num_concurrency"] for level in raw] == [s.level.concurrency for s in measured]
+    assert raw[1]["stats"]["e2e_latency"]["p99"] == measured[1].metric("e2e_latency_p99")
+    assert raw[1]["stats"]["ttft"]["mean"] == measured[1].metric("ttft_mean")
+    assert raw[1]["num_completed_requests"] == measured[1].requests.completed
+    assert old["all_results"][4]["metrics"]["raw_results"] == []
     assert [result["status"] for result in old["all_results"]] == [
         "success", "failed", "success", "success", "failed",
     ]  # fmt: skip
