@@ -73,7 +73,7 @@ def interval_ranks(
     return (max(low, 0), high) if high < count else None
 
 
-def wilson(good: int, total: int) -> Interval:
+def wilson(good: float, total: float) -> Interval:
     """Return the 95 % interval of a proportion (Wilson, JASA 1927). (0, 1) for no observation."""
     if total == 0:
         return 0.0, 1.0
@@ -109,10 +109,10 @@ def describe(values: Floats, *, failed: Floats | None = None) -> Distribution | 
         ends = interval_ranks(share, len(ranked), worth)
         if ends is not None:
             intervals[name] = float(ranked[ends[0]]), float(ranked[ends[1]])
-    if worth >= 2:
-        quantile = float(scipy.special.stdtrit(worth - 1, (1 + CONFIDENCE) / 2))
-        half = quantile * float(ranked.std(ddof=1)) / math.sqrt(worth)
-        intervals["mean"] = mean - half, mean + half
+    if effective >= 2:
+        quantile = float(scipy.special.stdtrit(effective - 1, (1 + CONFIDENCE) / 2))
+        half = quantile * float(values.std(ddof=1)) / math.sqrt(effective)
+        intervals["mean"] = _mean_interval(half, ranked, count, worth)
     return Distribution(
         count=count,
         effective=effective,
@@ -122,4 +122,24 @@ def describe(values: Floats, *, failed: Floats | None = None) -> Distribution | 
         max=float(values.max()),
         percentiles=percentiles,
         intervals=intervals,
+    )
+
+
+def _mean_interval(half: float, ranked: Floats, count: int, worth: float) -> Interval:
+    """Return the 95 % interval of the mean of `ranked`, whose first `count` values are completed.
+
+    The few that failed count for so much that the mean is far from normal. So it is taken for a
+    mix of two means by the share that failed, each with its interval: `half` of the completed,
+    and Wilson's of the share (Zou & Donner, "Construction of confidence limits about effect
+    measures", Statistics in Medicine 2008).
+    """
+    mean, share = float(ranked.mean()), 1 - count / len(ranked)
+    if share == 0:
+        return mean - half, mean + half
+    low, high = wilson(share * worth, worth)
+    cost = float(ranked[count:].mean() - ranked[:count].mean())
+    half *= 1 - share
+    return (
+        mean - math.hypot(half, cost * (share - low)),
+        mean + math.hypot(half, cost * (high - share)),
     )

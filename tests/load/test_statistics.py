@@ -167,3 +167,15 @@ def test_a_proportions_interval_holds_the_proportion(good: int, bad: int) -> Non
 def test_wilson_agrees_with_the_textbook() -> None:
     assert wilson(90, 100) == pytest.approx((0.8256, 0.9448), abs=1e-4)
     assert wilson(0, 100)[1] == pytest.approx(0.037, abs=1e-3)
+
+
+def test_the_interval_of_a_mean_holds_it_though_a_few_requests_fail() -> None:
+    rng = np.random.default_rng(5)
+    share, timeout, inside = 0.05, 20.0, 0
+    for _ in range(400):
+        failed = int(rng.binomial(160, share))
+        found = describe(rng.exponential(0.1, 160 - failed), failed=np.full(failed, timeout))
+        assert found is not None
+        low, high = found.intervals["mean"]
+        inside += low <= share * timeout + (1 - share) * 0.1 <= high
+    assert inside / 400 > 0.93
