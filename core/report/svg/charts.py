@@ -38,14 +38,17 @@ def draw(conclusion: Conclusion, found: Findings) -> dict[str, Chart]:
     family = latency.rpartition("_")[0]
     objective = objective_metric(task.optimization.objective)
     limited = latency in task.slo.targets()
-    y = "total_throughput_per_gpu"
     title = figures.metric_title
+    x, y, of = latency, "total_throughput_per_gpu", "throughput"
+    if len(several := task.optimization.objectives) > 1:
+        y, x = (objective_metric(one) for one in several[:2])
+        of = title(y)
     known = {
         "scatter": Chart(
-            f"{title(latency)} against throughput",
+            f"{title(x)} against {of}",
             "Each point is an experiment at its worst load level; the dotted steps are the Pareto "
-            f"front.{' Left of the red line the SLO holds.' if limited else ''}",
-            lambda width: scatter(conclusion, latency, y, width=width),
+            f"front.{' Left of the red line the SLO holds.' if limited and x == latency else ''}",
+            lambda width: scatter(conclusion, x, y, width=width),
         ),
         "load": Chart(
             f"{title(latency)} over load",

@@ -37,7 +37,7 @@ def scatter(conclusion: Conclusion, x: str, y: str, *, width: float) -> Canvas |
         top=62 if width < 500 else 26,
     )
     plot.frame()
-    _front(plot, x, points)
+    _front(plot, x, y, points)
     plot.slos()
     marks = set()
     # What matters most is drawn last, so that nothing covers it.
@@ -62,16 +62,18 @@ def figure(experiment: Experiment, metric: str) -> float | None:
     return max(known) if metric in LATENCIES else fmean(known)
 
 
-def _front(plot: Plot, x: str, points: Sequence[tuple[Experiment, float, float]]) -> None:
-    if x not in LATENCIES:
+def _front(plot: Plot, x: str, y: str, points: Sequence[tuple[Experiment, float, float]]) -> None:
+    signs = {"lower": 1.0, "higher": -1.0}
+    over, up = (signs.get(quantity(metric).better or "") for metric in (x, y))
+    if over is None or up is None:
         return
     feasible = [p for p in points if p[0].verdict is not None and p[0].verdict.feasible]
     places = {e.number: (a, b) for e, a, b in feasible}
-    front = pareto_front([(e.number, (-b, a)) for e, a, b in feasible])
+    front = pareto_front([(e.number, (up * b, over * a)) for e, a, b in feasible])
     if len(front) < 2:
         return
     steps: list[Place] = []
-    for number in front:  # by falling gain, so by falling latency: along the axis from its far end
+    for number in front:  # the best by y first, so the worst by x: along the axis to its better end
         a, b = places[number]
         if steps:
             steps.append((steps[-1][0], plot.at_y(b)))
