@@ -91,7 +91,8 @@ class PlanDocument(Frozen):
     """What the times rest on."""
     first: tuple[PlannedExperiment, ...]
     commands: tuple[PlannedLaunch, ...] | None
-    """Every command line that may be launched, where they were asked for."""
+    """Every command line that may be launched, where they were asked for; those of `first` where
+    not all combinations were looked at."""
     trouble: str | None
     """What keeps this machine from launching any of it; null where nothing does."""
 
@@ -120,7 +121,9 @@ def plan_document(
         gpus: what a server may get; None where that is not known.
     """
     survey, estimate = plan.survey, plan.estimate
-    trouble, launches = _launches(task, engine, survey.launchable if commands else ())
+    # Of more than can be listed, those that come first.
+    listed = survey.launchable if survey.whole else [one.configuration for one in first]
+    trouble, launches = _launches(task, engine, listed if commands else ())
     return PlanDocument(
         task=task.task_name,
         engine=engine.name,
@@ -236,7 +239,8 @@ def _parts(plan: PlanDocument) -> Iterator[RenderableType]:
     )
     yield _first(plan, usual)
     if plan.commands is not None:
-        yield Text(f"\nCommand lines; {PORT} stands for the port that each launch gets")
+        which = "Command lines" if plan.looked_at == plan.combinations else "First command lines"
+        yield Text(f"\n{which}; {PORT} stands for the port that each launch gets")
 
 
 def _values(plan: PlanDocument) -> Table:

@@ -110,3 +110,8 @@ def test_an_engine_that_is_not_here_is_told(
 )
 def test_gpus_needed(runtime: str, flags: dict, gpus: int) -> None:
     assert ENGINES[runtime].gpus_needed(task(runtime), Configuration(flags)) == gpus
+
+
+def test_the_cpu_build_of_vllm_takes_no_gpu() -> None:
+    on_cpu = task("vllm", engine={"environment": {"VLLM_CPU_KVCACHE_SPACE": "1"}})
+    assert ENGINES["vllm"].gpus_needed(on_cpu, Configuration({"tp": 2})) == 0

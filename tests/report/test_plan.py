@@ -184,6 +184,21 @@ async def test_experience_comes_from_runs_of_the_engine(tmp_path: Path) -> None:
     assert other == Experience(2.0, 3.0, 1.0, 2, "simulated", None)
 
 
+def test_of_more_command_lines_than_can_be_listed_the_first_are_told() -> None:
+    text = TASK.replace(
+        "page-size: [1, 16]", "mem-fraction-static: {type: continuous, low: 0.5, high: 0.9}"
+    )
+    task = parse_task(text).task
+    engine = ENGINES[task.base_runtime]
+    tuned = space_of(task, engine)
+    first = first_experiments(task, tuned, 3)
+    document = plan_document(task, engine, plan_of(task, engine, tuned), first=first, commands=True)
+    assert document.combinations is None
+    assert [launch.configuration for launch in document.commands or ()] == [
+        proposal.configuration for proposal in first
+    ]
+
+
 def test_the_first_experiments_are_told_by_what_sets_them_apart() -> None:
     text = """\
 task_name: planned
