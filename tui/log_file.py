@@ -30,6 +30,9 @@ class Sought:
     """In lower case; the case of the line does not count."""
     confirm: re.Pattern[bytes] | None = None
     """What a line with such a word has to match as well."""
+    at_once: re.Pattern[bytes] | None = None
+    """What the line in lower case has to match from the word on: settles fast what a word that is
+    in every line would have to be confirmed for."""
 
 
 _SIGN = re.compile(
@@ -44,6 +47,10 @@ ERRORS = Sought(
         b"aborted", b"segmentation fault",
     ),
     confirm=_SIGN,
+    at_once=re.compile(
+        rb"(?!error|exception)"
+        rb"|(?:error(?<![_=]error)|exception(?<![_=]exception))\b(?=\s*[:\]\)!(]|\s)"
+    ),
 )  # fmt: skip
 """What tells of an error, and not `log_level=error` or `error_rate`."""
 
@@ -175,7 +182,11 @@ def _first_in(block: bytes, sought: Sought) -> int | None:
         places = [place for place in following.values() if place >= 0]
         if not places:
             return None
-        begin = lowered.rfind(b"\n", 0, min(places)) + 1
+        place = min(places)
+        if sought.at_once is not None and not sought.at_once.match(lowered, place):
+            at = place + 1
+            continue
+        begin = lowered.rfind(b"\n", 0, place) + 1
         end = lowered.find(b"\n", begin)
         end = len(block) if end < 0 else end
         if sought.confirm is None or sought.confirm.search(block, begin, end):
