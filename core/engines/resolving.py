@@ -6,6 +6,7 @@ know of them. What a task names itself is never overruled.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from core.task import (
     spell,
 )
 
+_VERSION = re.compile(r"\d+\.\d+")
 _MODEL_ROOT = "/mnt/data/models"
 """Where older task files have their models; `AUTOTUNER_MODELS` names other folders."""
 
@@ -104,8 +106,8 @@ def settle(
         told.append((("base_runtime",), f"read as {engine.name}"))
     if (model := _under_a_root(task)) != task.model.id_or_path:
         told.append((("model", "id_or_path"), f"read as {model}"))
-    if task.runtime_image_tag and task.deployment_mode != "docker":
-        told.append((("runtime_image_tag",), "only counts with deployment_mode: docker"))
+    if said := _on_the_tag(task, engine):
+        told.append((("runtime_image_tag",), said))
     joined = _joined_presets(task, shelved)
     told += [(("presets",), conflict) for conflict in joined.conflicts]
     parameters = _wishes(task)
@@ -130,6 +132,17 @@ def settle(
         *tuned_secrets(settled, engine),
     )
     return Settled(settled, tuple(told), mistakes)
+
+
+def _on_the_tag(task: Task, engine: Engine) -> str:
+    """Return what there is to say of the image's tag: without effect, or of another version."""
+    tag, known = task.runtime_image_tag, engine.catalogue
+    if tag is None:
+        return ""
+    said = [] if task.deployment_mode == "docker" else ["only counts with deployment_mode: docker"]
+    if known is not None and _VERSION.search(tag) and known.version not in tag:
+        said.append(f"the flags known here are those of {engine.name} {known.version}")
+    return "; ".join(said)
 
 
 def _wishes(task: Task) -> dict[str, ParameterSpace]:

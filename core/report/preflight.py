@@ -15,7 +15,7 @@ from core.errors import TaskError
 from core.search import Space
 from core.search.of_task import space_of
 from core.search.survey import Skip, Survey, survey
-from core.task import FieldPath, MisreadError, Reading, Task, read_task
+from core.task import DEFAULTS, FieldPath, MisreadError, Reading, Task, read_task
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,9 @@ def prepare(
         reasons = "; ".join(f"{skip.reason} ({skip.count})" for skip in found.skipped)
         raise reading.mistakes([((), f"no configuration is left to try: {reasons}")])
     notices = [reading.source.at((), _left_out(skip)) for skip in found.skipped]
+    if task.optimization.baseline and (why := engine.refuse(task, DEFAULTS, facts, gpus)):
+        told = f"the engine's defaults, which are measured first, are known to fail: {why}"
+        notices.append(reading.source.at(("optimization", "baseline"), told))
     return Prepared(replace(reading, notices=(*reading.notices, *notices)), engine, space, found)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.engines.engine import GpuFacts
+from core.engines.model_facts import ModelFacts
 from core.engines.resolving import engine_of
 from core.errors import TaskError
 from core.report.preflight import Prepared, prepare, read_and_check
@@ -188,3 +189,29 @@ def test_a_file_of_which_little_is_left_is_told_all_the_same(tmp_path: Path, tex
     path.write_text(text)
     with pytest.raises(TaskError, match="task_name: is missing"):
         read_and_check(path)
+
+
+@pytest.mark.parametrize(
+    ("mode", "tag", "told"),
+    [
+        ("local", "v0.5.1", ["only counts with deployment_mode: docker; the flags known here"]),
+        ("local", "latest", ["only counts with deployment_mode: docker"]),
+        ("docker", "v0.5.1-cu130", ["the flags known here are those of sglang 0.5.23"]),
+        ("docker", "v0.5.23-cu130", []),
+    ],
+)
+def test_an_images_tag_is_held_against_what_is_known(mode: str, tag: str, told: list[str]) -> None:
+    text = f"parameters: {{tp: [1, 2]}}\ndeployment_mode: {mode}\nruntime_image_tag: {tag}\n"
+    notices = [n for n in prepared(text).reading.notices if "runtime_image_tag" in n]
+    assert len(notices) == len(told)
+    assert all(words in notice for words, notice in zip(told, notices, strict=True))
+
+
+def test_defaults_that_are_known_to_fail_are_told() -> None:
+    facts = ModelFacts(format="huggingface", weight_bytes=100 << 30)
+    two = GpuFacts(count=2, memory=80 << 30)
+    reading = parse_task(HEAD + "parameters: {tp: [2]}", "t.yaml")
+    notices = prepare(reading, engine_of(reading), facts, two).reading.notices
+    assert any("are known to fail: does not fit: weights 100.0 GiB" in told for told in notices)
+    unmeasured = parse_task(reading.text + "\noptimization: {baseline: false}", "t.yaml")
+    assert not prepare(unmeasured, engine_of(unmeasured), facts, two).reading.notices
