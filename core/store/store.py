@@ -106,17 +106,17 @@ class Store:
     async def claim(self, task_id: int, runner: ProcessIdentity, is_alive: IsAlive) -> StoredTask:
         """Make `runner` the only one that runs the task, until it records `RunEnded` or dies.
 
-        What a runner that died before has left open is closed, as `close_dead_runs` does.
+        What nobody works on any more, but was left open, is closed as `close_dead_runs` does.
 
         Raises:
             ClaimedError: a living runner has it.
             StoreError: there is no such task.
         """
         task = await self._task(task_id)
-        if task.runner is not None and task.runner != runner:
-            if is_alive(task.runner):
+        if task.runner != runner:
+            if task.runner is not None and is_alive(task.runner):
                 raise ClaimedError(task, task.runner)
-            await self._close(task)
+            await self._close(task)  # a run may have ended with an experiment left open, too
         await self._connection.execute(
             "UPDATE task SET runner = ? WHERE id = ?", (runner.model_dump_json(), task_id)
         )

@@ -10,18 +10,22 @@ from core.engines.custom import Custom
 from core.events import (
     Event,
     ExperimentJudged,
+    ExperimentQueued,
     FailureKind,
     LevelMeasured,
     LevelProgress,
     Outcome,
     Phase,
     PhaseBegan,
+    RunEnded,
     ServerLaunched,
 )
 from core.machine import identity
 from core.report import findings
+from core.store import Store
 from core.task import DEFAULTS, Configuration
 from tests.run.conftest import Session, stub_task
+from tests.store.histories import began
 
 
 def left_running(events: list[Event]) -> list[int]:
@@ -67,6 +71,22 @@ async def test_what_the_server_runs_with_is_read_back(session: Session) -> None:
         "attention-backend", "triton", (experiment.number,),
     )  # fmt: skip
     assert "asked for attention-backend fa3, the server runs with triton" in experiment.warnings
+
+
+async def test_a_run_that_ended_with_an_experiment_open_goes_on(session: Session) -> None:
+    task = stub_task({"batch": [4]})
+    left_open = ExperimentQueued(
+        at=1.0, experiment=0, configuration=DEFAULTS, origin="baseline", reason=""
+    )
+    ended = RunEnded(at=2.0, state="cancelled", reason="", best=None)
+    async with Store.open() as store:
+        stored = await store.create_task("", task)
+        await store.record(stored.id, began(0.0), left_open, ended)
+        ending, conclusion = await session.go_on(store, stored)
+    assert ending.state == "finished"
+    assert [e.outcome for e in conclusion.experiments] == [
+        Outcome.INTERRUPTED, Outcome.OK, Outcome.OK,
+    ]  # fmt: skip
 
 
 async def test_the_result_is_said_before_anything_is_torn_down(session: Session) -> None:
