@@ -88,6 +88,7 @@ class DockerServer:
         self._host = host
         self._launch = secrets.token_hex(6)
         self._root: ProcessIdentity | None = None
+        self._peak_bytes = 0
         self._stopping: asyncio.Task[StopReport] | None = None
         order = ContainerOrder(
             engine_url=host.url,
@@ -156,7 +157,11 @@ class DockerServer:
     async def vital_signs(self) -> VitalSigns:
         """Return what can be seen of the server's work from outside."""
         gpu_bytes = await self._keeper.gpu_bytes()
-        return await asyncio.to_thread(look_at, self.log, self._root or self.guardian, gpu_bytes)
+        root = self._root or self.guardian
+        signs = await asyncio.to_thread(look_at, self.log, root, gpu_bytes)
+        if self._root is not None:
+            self._peak_bytes = max(self._peak_bytes, signs.resident_bytes)
+        return signs
 
     def pids(self) -> set[int]:
         """Return the numbers of the container's processes, as far as they can be seen from here."""
@@ -166,9 +171,14 @@ class DockerServer:
         return {who.pid for who in tree if identity.is_alive(who)}
 
     async def _stop(self) -> StopReport:
+        if self._root is not None:
+            used = await asyncio.to_thread(identity.usage, self._root)
+            self._peak_bytes = max(self._peak_bytes, used.resident_bytes)
         report = await self._keeper.stop()
         left = await asyncio.to_thread(self._remove_what_is_left)
-        return StopReport((*left, *report.remains), report.seconds, report.killed)
+        # The guardian weighs the keeper; the container's processes are the engine's children.
+        peak = self._peak_bytes or None
+        return StopReport((*left, *report.remains), report.seconds, report.killed, peak)
 
     def _is_running(self) -> bool:
         """Return whether the container runs, and remember its first process if it can be seen."""
@@ -177,7 +187,8 @@ class DockerServer:
         except HostError:  # engines stumble over containers that come or go
             return False
         pid = 0 if container is None else container.attrs["State"]["Pid"]
-        self._root = identity.identify(pid) if pid else None
+        local = self._host.url.startswith("unix:")  # elsewhere the number is another process's
+        self._root = identity.identify(pid) if pid and local else None
         return bool(pid)
 
     def _remove_what_is_left(self) -> list[Remains]:

@@ -123,6 +123,8 @@ async def test_a_container_is_ready_seen_stopped_and_gone(either: str, launch: L
     assert len(server.pids()) >= 2
     report = await server.stop()
     assert report.clean
+    assert report.peak_bytes is not None
+    assert report.peak_bytes >= signs.resident_bytes
     assert not ports.is_listening(int(server.url.rpartition(":")[2]))
     assert server._host.find(server._launch) is None
     assert server.pids() == set()
