@@ -81,7 +81,7 @@ def test_simple_terminals_get_nothing_but_ascii(full_home: Path, term: str) -> N
     with RealTerminal(APP, home=full_home, environment={"TERM": term}) as terminal:
         terminal.wait_for("chat#1", "+ finished")
         terminal.keys("4")
-        terminal.wait_for("No task chosen")
+        terminal.wait_for("Nothing is measured yet")
         terminal.keys("q")
         assert terminal.end() == 0
         terminal.received.decode("ascii")
