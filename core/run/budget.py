@@ -66,7 +66,7 @@ class Purse:
 
         Of time and GPU-hours, no more than a third of all is kept back.
         """
-        if self.spent.launches + launches + kept > self.shares.launches:
+        if self.spent.launches + launches + kept > self.shares.most:
             return False
         budget = self.optimization.budget
         return all(
@@ -82,7 +82,7 @@ class Purse:
     def left(self) -> float:
         """The share of the budget that is left."""
         budget = self.optimization.budget
-        used = [self.spent.launches / max(1, self.shares.launches)]
+        used = [self.spent.launches / max(1, self.shares.most)]
         used += [self.spent.seconds / budget.time] if budget.time else []
         if budget.gpu_hours:
             used.append(self.spent.gpu_seconds / (3600 * budget.gpu_hours))

@@ -216,7 +216,8 @@ class Optimization(Section):
     model on equal GPUs; or the run to begin with, as `quickstart#2`."""
     reverts: int = Field(default=3, ge=0)
     """How many of the winner's flags are set back one at a time, three launches each, to measure
-    what each brings, where a tenth of the budget is left for it; 0: none."""
+    what each brings, where a tenth of the budget is left for it; 0: none. After a short search
+    the confirmation leaves nothing, unless `budget.experiments` allows more launches."""
 
     @model_validator(mode="before")
     @classmethod

@@ -29,6 +29,9 @@ class Shares:
     """Launches kept for the confirmation; more where the search leaves some over."""
     launches: int
     """All of them."""
+    most: int
+    """Launches that the budget allows, which may name more than are planned: the soak and the
+    reverts have what is left."""
     contenders: int
     """How many of the best are confirmed."""
 
@@ -51,7 +54,14 @@ def share_out(optimization: Optimization, space_size: int | None) -> Shares:
         repeats = _repeats(optimization, searches)
         searches = max(1, searches - repeats)
     launches = first + searches + repeats + kept
-    return Shares(searches, repeats, kept, launches, rules.contenders or _contenders(kept))
+    return Shares(
+        searches,
+        repeats,
+        kept,
+        launches,
+        max(launches, most or 0),
+        rules.contenders or _contenders(kept),
+    )
 
 
 def _repeats(optimization: Optimization, searches: int) -> int:
