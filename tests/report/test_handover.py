@@ -62,6 +62,17 @@ def test_the_unit_quotes_what_systemd_would_read_otherwise() -> None:
     assert "EnvironmentFile=/etc/chat-8b.env" in unit(odd)
 
 
+def test_every_file_has_the_usual_port_and_not_the_one_that_was_free() -> None:
+    run = served()
+    assert run.recommended is not None
+    assert "30000" in run.recommended.argv
+    known = files(run)
+    for name in ("launch.sh", "chat-8b.service"):
+        assert "--port 8000" in known[name].text.replace("\\\n", " ")
+    assert "port: 8000\n" in known["chat-8b.config.yaml"].text
+    assert not any("30000" in document.text for document in known.values())
+
+
 def test_the_config_file_has_the_flags_that_were_measured() -> None:
     document = YAML(typ="safe").load(files(served())["chat-8b.config.yaml"].text)
     assert document["quantization"] == "fp8"

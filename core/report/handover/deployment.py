@@ -1,6 +1,7 @@
 """What every file to deploy with needs to know of the recommended configuration."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from core.report.conclusion import Conclusion
 from core.task import is_secret_name
 
 PORT = 8000
-"""Where a container listens, inside and, on 127.0.0.1, outside."""
+"""Where a deployed server listens; a container inside and, on 127.0.0.1, outside."""
 
 _HUGGING_FACE = "HF_TOKEN"
 
@@ -22,7 +23,7 @@ class Deployment:
     name: str
     """Fit for a container, a unit and a file: `chat-8b`."""
     argv: tuple[str, ...]
-    """The exact command line that was measured on this machine, secrets masked."""
+    """The command line that was measured on this machine, secrets masked, with `PORT`."""
     environment: dict[str, str]
     """Variables without secrets."""
     secrets: tuple[str, ...]
@@ -51,7 +52,7 @@ def deployment(conclusion: Conclusion) -> Deployment | None:
     image, guessed = _image(conclusion)
     return Deployment(
         name=re.sub(r"[^a-z0-9]+", "-", task.task_name.lower()).strip("-") or "llm",
-        argv=chosen.argv,
+        argv=_at_port(chosen.argv),
         environment={name: v for name, v in variables.items() if name not in secrets},
         secrets=tuple(secrets),
         image=image,
@@ -62,6 +63,17 @@ def deployment(conclusion: Conclusion) -> Deployment | None:
         shm_gib=task.container.shm_size_gib,
         ipc=task.container.ipc,
     )
+
+
+def _at_port(argv: Sequence[str]) -> tuple[str, ...]:
+    """Return a command line with `PORT` in place of the one that happened to be free."""
+    words = list(argv)
+    for number, word in enumerate(words):
+        if word.startswith("--port="):
+            words[number] = f"--port={PORT}"
+        elif word == "--port" and number + 1 < len(words):
+            words[number + 1] = str(PORT)
+    return tuple(words)
 
 
 def _image(conclusion: Conclusion) -> tuple[str | None, bool]:
