@@ -72,6 +72,8 @@ def blocks(conclusion: Conclusion, found: Findings, *, experiments: bool = True)
     if gain := wording.gain(found):
         what = "Objective against the defaults, which break an SLO"
         yield Words(f"{what if found.defaults_fall_short else 'Gain over the defaults'}: {gain}.")
+    if soak := wording.soak(conclusion):
+        yield Words(soak)
     yield from _standing(found)
     yield from _launch(conclusion, found)
     yield from _effects(found)

@@ -64,6 +64,13 @@ class Conclusion:
         """
         return self.confirmed.share if self.confirmed else gain_over(self.winner, self.baseline)
 
+    @cached_property
+    def soak(self) -> Experiment | None:
+        """The long measurement of what is recommended; None where none was made, or it is open."""
+        chosen = self.recommended
+        made = (e for e in self.experiments if e.origin == "soak" and e.measured)
+        return next((e for e in made if chosen and e.configuration == chosen.configuration), None)
+
     @property
     def keep_defaults(self) -> bool:
         """Whether nothing is clearly better than defaults that keep the SLOs as well."""

@@ -223,6 +223,12 @@ def cautions(conclusion: Conclusion) -> tuple[Caution, ...]:
         found.append(
             Caution(text=f"the engine's defaults drifted by {share} in the course of the run")
         )
+    if _reverts_missing(conclusion):
+        text = (
+            "no flag of the winner was set back on fresh launches, as the budget left no room: "
+            "what single flags bring is the model's estimate (`budget.experiments` allows more)"
+        )
+        found.append(Caution(text=text))
     for experiment in conclusion.experiments:
         changed = experiment.in_force.arguments if experiment.in_force else ()
         elsewhere = {argument.told for argument in changed if argument.differs}
@@ -239,3 +245,18 @@ def cautions(conclusion: Conclusion) -> tuple[Caution, ...]:
                 )
             )
     return tuple(found)
+
+
+def _reverts_missing(conclusion: Conclusion) -> bool:
+    """Return whether flags of a proved winner were to be set back, and the run ended without."""
+    ended, confirmation = conclusion.state.ended, conclusion.confirmation
+    return (
+        ended is not None
+        and ended.state == "finished"
+        and confirmation is not None
+        and confirmation.status in {"better", "alone"}
+        and conclusion.recommended is not None
+        and bool(conclusion.recommended.configuration)
+        and conclusion.task.task.optimization.reverts > 0
+        and not conclusion.state.effects
+    )

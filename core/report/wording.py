@@ -10,6 +10,7 @@ from datetime import datetime
 from core.events import FlagEffect, GpuDescription, HostDescription
 from core.report import figures
 from core.report.alternatives import Alternative
+from core.report.conclusion import Conclusion
 from core.report.findings import Caution, Findings, NotInForce
 from core.report.gathering import experiments, in_ranges, numbers, shape
 from core.report.manifest import Manifest
@@ -72,6 +73,19 @@ def gain(found: Findings) -> str:
     launches = f"{confirmed.repeats} fresh launches against {confirmed.control} of the defaults"
     real = confidence(confirmed.probability)
     return f"{share} {ends}, {launches}, real with a probability of {real}"
+
+
+def soak(conclusion: Conclusion) -> str:
+    """Return how the winner did under load for long; empty where that was not measured."""
+    long = conclusion.soak
+    if long is None:
+        return ""
+    loaded = figures.duration(sum(s.duration for s in long.sub_rounds))
+    said = f"Under load for long ({loaded} at {long.sub_rounds[0].level})"
+    slos = long.verdict.slos if long.verdict is not None else ()
+    if any(slo.broken for slo in slos):
+        return f"{said} it broke an SLO."
+    return f"{said} it held every SLO." if slos else f"{said} nothing failed."
 
 
 def confidence(probability: float) -> str:

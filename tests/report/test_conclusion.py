@@ -1,9 +1,12 @@
 """The one sentence: what it says, and what it must not say."""
 
+from copy import copy
+
 import pytest
 
 from core.events import Confirmation, Contender, Gain
-from core.report import Conclusion
+from core.report import Conclusion, findings, wording
+from core.report.blocks import Words, blocks
 from core.task import Configuration, Objective
 from tests.report.runs import (
     DEFAULTS,
@@ -18,6 +21,7 @@ from tests.report.runs import (
     run_events,
     text_for,
 )
+from tests.report.served import served
 
 
 def concluded(*experiments: list, text: str = TEXT) -> Conclusion:
@@ -134,6 +138,42 @@ def test_only_what_differs_is_a_parameter_that_varies() -> None:
     assert run.varied == ("page-size", "dtype")
     run = concluded(measured(1, {"a": 1}, text=text), measured(2, {"a": True}, text=text))
     assert run.varied == ("a",)
+
+
+def test_what_the_soak_showed_is_said() -> None:
+    run = served()
+    chosen = run.recommended
+    assert chosen is not None
+    assert wording.soak(run) == ""
+
+    def soaked(**changes: object) -> Conclusion:
+        number = len(run.experiments)
+        long = chosen.model_copy(update={"number": number, "origin": "soak", **changes})
+        state = copy(run.state)
+        state.experiments = {**run.state.experiments, number: long}
+        return Conclusion(run.task, state)
+
+    assert wording.soak(soaked()).endswith("it held every SLO.")
+    assert chosen.verdict is not None
+    broken = tuple(slo.model_copy(update={"broken": True}) for slo in chosen.verdict.slos)
+    verdict = chosen.verdict.model_copy(update={"slos": broken})
+    assert wording.soak(soaked(verdict=verdict)).endswith("it broke an SLO.")
+    assert wording.soak(soaked(configuration=Configuration({"other": 1}))) == ""
+    assert any(isinstance(b, Words) and "held every SLO" in b.text for b in report(soaked()))
+
+
+def report(run: Conclusion) -> list[object]:
+    return list(blocks(run, findings(run)))
+
+
+def test_flags_that_no_budget_was_left_to_set_back_are_told() -> None:
+    run = served()
+    assert not any("set back" in caution.text for caution in findings(run).cautions)
+    state = copy(run.state)
+    state.effects = {}
+    without = findings(Conclusion(run.task, state))
+    [told] = [c.text for c in without.cautions if "set back" in c.text]
+    assert "the budget left no room" in told
 
 
 @pytest.mark.parametrize("objective", ["minimize_latency", "minimize_ttft", "minimize_tpot"])

@@ -39,6 +39,8 @@ def head(conclusion: Conclusion, found: Findings) -> str:
     described = paragraph(task.description, "quiet") if task.description else ""
     claim, _, proof = found.headline.partition(": ")
     proved = f'<p class="lead">{words(proof[:1].upper() + proof[1:])}</p>' if proof else ""
+    if soak := wording.soak(conclusion):
+        proved += paragraph(soak)
     return (
         f'<header><p class="eyebrow"><b>{words(known.task)}</b> · {eyebrow}</p>'
         f"<h1>{words(claim if proof else found.headline)}</h1>{proved}"
