@@ -7,10 +7,12 @@ import pytest
 from core.report import findings
 from core.report.quantities import quantity
 from core.report.svg import CHARTS, draw
-from core.report.svg.canvas import Canvas, own_file
+from core.report.svg.canvas import Canvas, own_file, width_of
 from core.report.svg.charts import NARROW, WIDE
+from core.report.svg.effects import effects
 from core.report.svg.plot import Axis, Plot
 from core.report.svg.scatter import scatter
+from core.verdict.effects import Effect
 from tests.report.published import published
 from tests.report.served import served
 
@@ -36,6 +38,28 @@ def test_every_chart_is_drawn_within_its_edges(width: float) -> None:
             assert 0 <= float(mark.get("cx", "-1")) <= canvas.width
             assert 0 <= float(mark.get("cy", "-1")) <= canvas.height
         assert "nan" not in own_file(canvas).lower()
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("high", [0.96, 1.0, 2.05])
+def test_no_figure_below_the_effects_is_cut(width: float, high: float) -> None:
+    effect = Effect(
+        flag="kv-cache-dtype",
+        value="fp8",
+        other=None,
+        metric="ttft_p90",
+        change=0.87,
+        low=0.78,
+        high=high,
+        basis="fresh",
+        pairs=3,
+    )
+    canvas = effects([effect], "ttft_p90", more_is_better=False, width=width)
+    assert canvas is not None
+    texts = [part for part in canvas.parts if part.tag == "text" and part.anchor == "middle"]
+    assert texts
+    for part in texts:
+        assert part.places[0][0] + width_of(part.words) / 2 <= canvas.width
 
 
 def test_an_slo_on_x_is_vertical_and_on_y_horizontal() -> None:

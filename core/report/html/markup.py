@@ -7,11 +7,12 @@ from html import escape
 from core.report.characters import one_line
 
 _CODE = re.compile(r"`([^`]*)`")
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=m?s\b)| (?=%)")
 
 
 def words(text: str) -> str:
     """Return text in one line, with what stands between backquotes as code."""
-    plain = escape(one_line(text)).replace(" %", "\N{NO-BREAK SPACE}%")
+    plain = _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", escape(one_line(text)))
     return _CODE.sub(r"<code>\1</code>", plain)
 
 

@@ -200,9 +200,10 @@ def failures(found: Findings) -> str:
         if not any(case.evidence for case in group.cases):
             rows, heads = [row[:2] for row in rows], heads[:2]
         advice = wording.advice(group)
+        kind, title = wording.group_kind(group), wording.group_title(group)
         cards.append(
-            f'<div class="card"><h3><span class="kind">{words(wording.group_kind(group))}</span>'
-            f"{words(wording.group_title(group))} "
+            f'<div class="card"><h3><span class="kind">{words(kind)}</span>'
+            f"{words(title) if title != kind else ''} "
             f'<span class="quiet">{count} experiment{"s" * (count != 1)}</span></h3>'
             f"{listing(wording.group_findings(group), 'found')}"
             f"{paragraph(f'Try: {advice}') if advice else ''}{table(heads, rows)}</div>"
@@ -249,7 +250,7 @@ def experiments(conclusion: Conclusion) -> str:
         value = experiment.verdict.value if experiment.verdict else None
         symbol = outcome_symbol(experiment)
         kind = _COLOURS.get(STYLES.get(symbol, ""), "")
-        star = f"{BEST} " if experiment is chosen else ""
+        star = f"{BEST}\N{NO-BREAK SPACE}" if experiment is chosen else ""
         length = None if experiment.ended_at is None else experiment.ended_at - experiment.began_at
         rows.append(
             [

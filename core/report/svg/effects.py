@@ -38,9 +38,9 @@ def effects(
     top, bottom = 28.0, height - 36
     for tick in ticks(scale, 5 if narrow else 8):
         canvas.line((at(tick), top), (at(tick), bottom), "grid")
-        canvas.text(
-            (at(tick), bottom + 16), f"{tick * 100:+.0f} %" if tick else "0 %", anchor="middle"
-        )
+        words = f"{tick * 100:+.0f} %" if tick else "0 %"
+        half = width_of(words) / 2
+        canvas.text((min(at(tick), width - half - 6), bottom + 16), words, anchor="middle")
     canvas.line((at(0.0), top - 4), (at(0.0), bottom), "zero")
     better = "right" if more_is_better else "left"
     against = "" if narrow else " against the recommended value"

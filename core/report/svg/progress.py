@@ -37,7 +37,8 @@ def best_so_far(conclusion: Conclusion, *, width: float) -> Canvas | None:
         row = plot.at_y(baseline.verdict.value)
         words = f"engine defaults {figures.metric(metric, baseline.verdict.value)}"
         canvas.line((plot.left, row), (plot.right, row), "reference", words)
-        canvas.text((plot.right, row + 14), "engine defaults", "reference-label", anchor="end")
+        below = row + 14 if row + 18 < plot.bottom else row - 7
+        canvas.text((plot.right, below), "engine defaults", "reference-label", anchor="end")
     sign = 1.0 if maximised(objective) else -1.0
     steps: list[Place] = []
     best: float | None = None

@@ -37,7 +37,7 @@ FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, s
 _RULES = """\
 .chart text {{ font: {size}px {font}; fill: {muted}; }}
 .chart .strong {{ fill: {ink}; font-weight: 600; }}
-.chart .strong, .chart .slo-label, .chart .reference-label {{
+.chart .strong, .chart .mono, .chart .slo-label, .chart .reference-label {{
   paint-order: stroke; stroke: {paper}; stroke-width: 3px; stroke-linejoin: round;
 }}
 .chart .mono {{ fill: {ink}; }}
