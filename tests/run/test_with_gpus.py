@@ -86,7 +86,7 @@ async def test_a_pair_is_leased_watched_and_put_on_record(
     assert experiment.outcome is Outcome.OK, experiment.failure
     assert experiment.gpus == ("GPU-a", "GPU-c"), "the two with the best link"
     assert "sees GPU-a,GPU-c" in Path(experiment.log).read_text()
-    found = manifest(conclusion.task, conclusion.state).hosts[-1]
+    found = manifest(conclusion).hosts[-1]
     assert found.driver == "570.86.15"
     assert [(gpu.uuid, gpu.sm_clock_mhz) for gpu in found.gpus][::2] == [
         ("GPU-a", 1755),
