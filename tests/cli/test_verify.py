@@ -17,14 +17,14 @@ parameters: {quantization: [fp8]}
 optimization:
   {strategy: grid_search, objective: maximize_throughput, max_iterations: 1, baseline: false}
 benchmark:
-  traffic_scenarios: ["D(200,16)"]
+  traffic_scenarios: ["D(64,4)"]
   num_concurrency: [8]
-  max_requests_per_iteration: 40
+  max_requests_per_iteration: 16
   max_time_per_iteration: 2s
 """
 
 STEADY = "{value: 100, repeats: 3, noise: 0.02}"
-UNSTEADY = "{value: 1000, repeats: 2, noise: 3}"
+UNSTEADY = "{value: 5000, repeats: 2, noise: 3}"
 """Two launches that lay so far apart that any figure of this engine may be the same."""
 
 HOPELESS = "slo: {ttft: {mean: {threshold: 1.0e-6, hard_fail: true}}}\n"
