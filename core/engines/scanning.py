@@ -64,8 +64,11 @@ def mismatch(engine: str, installed: str | None, known: str) -> str | None:
 
 
 def plain(version: str) -> str:
-    """Return a version without its local part and a leading letter: `0.32.0+cpu`, `b10434`."""
-    return version.partition("+")[0].lstrip("bv")
+    """Return a version without what follows `+` or `-`, and without a leading letter.
+
+    `0.32.0+cpu` is `0.32.0`; llama-server prints `b10434` and serves as `b10434-7e4c0a9`.
+    """
+    return re.split("[+-]", version, maxsplit=1)[0].lstrip("bv")
 
 
 def _comparable(version: str) -> bool:

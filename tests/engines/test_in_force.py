@@ -116,6 +116,7 @@ def test_sglang_is_read_by_its_inner_names() -> None:
         ("0.33.0", "0.32.0", True),
         ("0.32.0+cpu", "0.32.0", False),
         ("b10434", "b10434", False),
+        ("b10434-7e4c0a9", "b10434", False),
         ("b1", "b10434", False),
         (None, "0.32.0", False),
     ],

@@ -100,6 +100,7 @@ async def test_the_sample_task_tunes_a_real_server(
         account = experiment.in_force
         assert account is not None
         assert account.version
+        assert not any("answers, and not" in warning for warning in experiment.warnings)
         told = {a.flag: a for a in account.arguments if a.in_force is not None}
         assert not any(argument.differs for argument in told.values())
         if "parallel" in experiment.configuration:
