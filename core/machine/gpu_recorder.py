@@ -119,9 +119,10 @@ class GpuRecorder:
     def _look(self) -> None:
         for uuid in self._uuids:
             self._samples[uuid].append(self._gpus.sample(uuid))
-            present = self._gpus.processes(uuid) or ()
-            if uuid not in self._at_first:
-                self._at_first[uuid] = {process.pid for process in present}
+            present = self._gpus.processes(uuid)
+            if present is None:  # it does not tell, or not now: nobody comes or goes by that
+                continue
+            self._at_first.setdefault(uuid, {process.pid for process in present})
             # Ours are asked for last, so that a child they fork right now is known.
             ours = {*self._ours()}
             if not procfs.sees_whole_machine():  # NVML's numbers are not those we know ours by

@@ -61,6 +61,21 @@ async def test_inside_a_container_only_newcomers_are_strangers(
     assert recorder.records()[0].strangers == ("PID 4194301, 0 MiB",)
 
 
+async def test_whoever_was_there_while_the_driver_did_not_tell_is_no_newcomer(
+    gpus: NvmlGpus, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(procfs, "sees_whole_machine", lambda: False)
+    there = f"{TWO_BOARDS}gpu0.process 4194300 1024\n"
+    silent = "error nvmlDeviceGetComputeRunningProcesses_v3 15\n"
+    state(there + silent + silent.replace("v3", "v2"))
+    recorder = GpuRecorder(gpus, ["GPU-a"], lambda: {os.getpid()}, interval=0.01)
+    async with recorder:
+        await seen(recorder, 2)
+        state(there)
+        await seen(recorder, len(recorder.records()[0].samples) + 2)
+    assert recorder.records()[0].strangers == ()
+
+
 def test_figures_that_were_never_told_stay_unknown() -> None:
     record = GpuRecord("GPU-a", (GpuSample(at=0.0), GpuSample(at=1.0)), ())
     assert record.utilization is None
