@@ -61,14 +61,9 @@ def progress_bar(done: float, planned: float, width: int) -> Line:
     return line(Span("█" * full, "accent"), Span("░" * (width - full), "muted"))
 
 
-def done(task: TaskSummary) -> int:
-    """Return how many experiments are over."""
-    return sum(count for outcome, count in task.outcomes.items() if outcome is not None)
-
-
 def progress(row: TaskRow) -> Line:
     """Return a bar with the experiments that are over and those that are planned."""
-    over, planned = done(row.task), row.task.planned
+    over, planned = row.task.done, row.task.planned
     if planned is None:
         return line(Span(NOTHING, "muted"))
     return line(progress_bar(over, planned, _BAR), f" {over}/{planned}")

@@ -145,14 +145,13 @@ async def _tasks() -> tuple[TaskSummary, ...]:
 
 
 def _cells(task: TaskSummary) -> tuple[str, ...]:
-    done = sum(count for outcome, count in task.outcomes.items() if outcome is not None)
     best = task.best_verdict
     return (
         task.ref,
         task.engine,
         task.model,
         _state(task),
-        str(done) if task.planned is None else f"{done}/{task.planned}",
+        str(task.done) if task.planned is None else f"{task.done}/{task.planned}",
         figures.objective(best.objective, best.value) if best else "–",
         _moment(task.began_at or task.created_at),
     )

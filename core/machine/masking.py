@@ -3,12 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from core.task import is_secret_name
+from core.task import SHORTEST_SECRET, is_secret_name
 
 MASK = "***"
 
-_SHORTEST_SECRET = 6
-"""Shorter values, such as `dummy` or `EMPTY`, guard nothing and would blot out common words."""
 _IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
@@ -18,7 +16,7 @@ def secrets_of(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str
     found |= {value for _, value in _secret_arguments(argv)}
     for text in (*argv, *environment.values()):
         found |= set(_IN_URL.findall(text))
-    return tuple(sorted((s for s in found if len(s) >= _SHORTEST_SECRET), key=len, reverse=True))
+    return tuple(sorted((s for s in found if len(s) >= SHORTEST_SECRET), key=len, reverse=True))
 
 
 def masked(argv: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from core.engines.checking import mistakes_of
 from core.engines.engine import Engine, GpuFacts
 from core.engines.model_facts import ModelFacts
-from core.engines.resolving import engine_called, resolved, settle
+from core.engines.resolving import engine_of, resolved, settle
 from core.errors import TaskError
 from core.search import Space
 from core.search.of_task import space_of
@@ -48,9 +48,12 @@ def read_and_check(path: Path) -> Reading:
 
 def _of_the_engine(reading: Reading | None) -> list[str]:
     """Return the mistakes in single flags and presets of what is left of a task."""
-    engine = engine_called(reading.task.base_runtime) if reading else None
-    if reading is None or engine is None:
+    if reading is None:
         return []
+    try:
+        engine = engine_of(reading)
+    except TaskError as unknown:
+        return unknown.problems
     settled = settle(reading.task, engine)
     found = [*settled.mistakes, *mistakes_of(settled.task, engine)]
     return reading.mistakes([(path, told) for path, told in found if len(path) > 1]).problems

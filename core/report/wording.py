@@ -15,7 +15,7 @@ from core.report.findings import Caution, Findings, NotInForce
 from core.report.gathering import experiments, in_ranges, numbers, shape
 from core.report.manifest import Manifest
 from core.report.standing import Costs, HeldLoad, Margin, Standing
-from core.task import FlagValue, Level, Objective, spell
+from core.task import DEFAULTS, FlagValue, Level, Objective, spell
 from core.verdict import objective_metric
 from core.verdict.effects import Effect, Interaction
 from core.verdict.failures import FailureCase, FailureGroup
@@ -64,6 +64,8 @@ def gain(found: Findings) -> str:
     if found.gain is None:
         return ""
     confirmed = found.confirmed
+    if confirmed is None and found.recommended and found.recommended.configuration == DEFAULTS:
+        return ""  # of themselves
     if confirmed is None:
         share = figures.percentage(found.gain, signed=True)
         why = found.confirmation.reason if found.confirmation else "no fresh launches"

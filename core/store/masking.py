@@ -7,13 +7,11 @@ shape or the name of a secret.
 
 import re
 
-from core.task import Task, is_secret_name
+from core.task import SHORTEST_SECRET, Task, is_secret_name
 
 SECRET = "<secret>"
 """What stands in its place: plain text in YAML, in JSON and to a reader."""
 
-_SHORTEST_SECRET = 6
-"""Shorter values, such as `dummy` or `EMPTY`, guard nothing and would blot out common words."""
 
 _SHAPES = re.compile(
     r"\b(?:hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}"
@@ -74,6 +72,6 @@ def mask_task_text(text: str, task: Task) -> str:
     named = {**task.engine.environment, **task.engine.arguments}
     values = {str(v) for n, v in named.items() if is_secret_name(n) and isinstance(v, str)}
     for value in sorted(values, key=len, reverse=True):
-        if len(value) >= _SHORTEST_SECRET:
+        if len(value) >= SHORTEST_SECRET:
             text = text.replace(value, SECRET)
     return mask(text)

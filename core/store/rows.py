@@ -99,6 +99,12 @@ class TaskSummary:
         return f"{self.name}#{self.run}"
 
     @property
+    def done(self) -> int:
+        """How many experiments are over; what was broken off is made again."""
+        again = {None, Outcome.CANCELLED, Outcome.INTERRUPTED}
+        return sum(count for outcome, count in self.outcomes.items() if outcome not in again)
+
+    @property
     def objective(self) -> Objective | None:
         """What is improved; None until something was judged."""
         verdict = self.best_verdict or self.baseline_verdict

@@ -28,7 +28,7 @@ from core.task.objective import (
 )
 from core.task.preset import Merged, Preset, merge
 from core.task.reading import MisreadError, Reading, parse_task, read_preset, read_task
-from core.task.secret_names import is_secret_name
+from core.task.secret_names import SHORTEST_SECRET, is_secret_name
 from core.task.shares import Shares, share_out
 from core.task.slo import STATISTICS, Slo, SloTarget, Statistic
 from core.task.source import FieldPath, Source, dotted, read_text
@@ -54,6 +54,7 @@ __all__ = [
     "DEFAULTS",
     "LOAD_OBJECTIVES",
     "NAMED_OBJECTIVES",
+    "SHORTEST_SECRET",
     "STATISTICS",
     "Arrivals",
     "Benchmark",

@@ -2,6 +2,9 @@
 
 import re
 
+SHORTEST_SECRET = 6
+"""Shorter values, such as `dummy` or `EMPTY`, guard nothing and would blot out common words."""
+
 _SECRET_WORDS = {"token", "secret", "password", "passwd", "passphrase", "credential", "credentials"}
 _KEYS = {"api", "access", "private", "secret", "auth", "account", "signing", "encryption"}
 

@@ -183,6 +183,16 @@ def test_mistakes_of_the_file_and_of_the_engine_are_told_at_once(tmp_path: Path)
     ]
 
 
+def test_an_unknown_engine_is_told_with_the_other_mistakes(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(
+        "task_name: t\nmodel: {id_or_path: m}\nbase_runtime: vlm\n"
+        "optimization: {max_iterations: -3}\n"
+    )
+    with pytest.raises(TaskError, match=r"max_iterations: must be .*\n.*base_runtime: "):
+        read_and_check(path)
+
+
 @pytest.mark.parametrize("text", ["model: 5", "model: {id_or_path: ''}\nbase_runtime: 3", "slo: 1"])
 def test_a_file_of_which_little_is_left_is_told_all_the_same(tmp_path: Path, text: str) -> None:
     path = tmp_path / "t.yaml"

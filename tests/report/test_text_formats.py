@@ -105,3 +105,9 @@ def test_tasks_side_by_side_say_what_is_not_alike() -> None:
     assert "+51.6 % [+48.1, +55.2]" in text
     assert "They have different models" in text
     assert "simulated" in text
+
+
+def test_the_defaults_are_no_gain_over_themselves() -> None:
+    text = markdown(conclusion(chat_events()[:20]))
+    assert "Only the defaults are measured" in text
+    assert "Gain over the defaults" not in text

@@ -299,6 +299,7 @@ async def test_a_dead_runner_loses_its_claim_and_its_run_is_closed(
     assert len(state.experiments[1].sub_rounds) == 1
     summary = (await viewer.tasks()).rows[0]
     assert summary.state is TaskState.INTERRUPTED
+    assert summary.done == 1
     assert summary.runner == OTHER
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from core.store import StoredTask, Viewer
 from core.verdict import objective_metric
 from core.verdict.effects import Effect
-from tui.task_rows import done
 
 _MOST = 1000
 """Experiments up to which a whole history is read for this; the report does it at any size."""
@@ -38,7 +37,7 @@ class RunEffects:
         summary = await viewer.summary(self._task_id)
         if stored is None or summary is None:
             return EffectsKnown()
-        over = done(summary), summary.state
+        over = summary.done, summary.state
         if over != self._of:
             self._known = await _work_out(viewer, stored, over[0])
             self._of = over

@@ -22,7 +22,7 @@ from tui.screens.requests import ask_for_export, run_task, stop_task
 from tui.screens.view import Question, View
 from tui.spans import EMPTY, Line, Span, joined, line
 from tui.task_panel import Course, panel
-from tui.task_rows import TaskRow, done, progress_bar, state
+from tui.task_rows import TaskRow, progress_bar, state
 from tui.widgets.canvas import Canvas
 from tui.widgets.table import Order, Table, Window, empty_lines
 
@@ -104,7 +104,7 @@ class TaskView(View):
             return line(Span("Task", "title"))
         summary = answer.summary
         row = TaskRow(summary, answer.abandoned, time.time())
-        over, planned = done(summary), summary.planned
+        over, planned = summary.done, summary.planned
         parts = [
             line(Span(one_line(summary.ref), "title")),
             state(row),

@@ -68,7 +68,7 @@ class View(Screen[None]):
 
     def body(self) -> Sequence[Widget]:
         """Return what is between title and hints."""
-        raise NotImplementedError
+        return ()
 
     def questions(self) -> Sequence[Question]:
         """Return what to ask, at once and whenever there may be something new."""
