@@ -18,7 +18,7 @@ from core.events import Experiment
 from core.search.acquisition import Incumbent, drawn, expected_value, holding, roughly
 from core.search.aim import Aim
 from core.search.gaussian_process import Floats
-from core.search.observations import Observations, values_of
+from core.search.observations import Observations, defaults_in_force, values_of
 from core.search.one_thread import one_thread
 from core.search.opening import Opening
 from core.search.points import Points, Rows
@@ -26,7 +26,7 @@ from core.search.space import Space
 from core.search.strategy import Proposal, Tried
 from core.search.surrogate import Belief, Encoding, Kernels, Surrogate
 from core.search.wording import promising, worth_a_try
-from core.task import Configuration
+from core.task import Configuration, FlagValue
 from core.verdict import rank_key
 from core.verdict.front import front
 
@@ -59,17 +59,23 @@ class Bayesian:
             transferred: the best configuration of a similar task, looked at first if it is a point
                 of this space.
         """
-        self._space = space
         self._aim = aim
         self._seed = seed
+        self._budget = budget
         self._baseline = baseline
         self._transferred = transferred
-        self._points = Points(space)
-        self._opening = Opening(self._points, seed, budget)
         self._tried = Tried()
         self._told: list[Experiment] = []
         self._recalled: list[Experiment] = []
         self._pending: dict[str, Configuration] = {}
+        self._in_force: dict[str, FlagValue] = {}
+        self._lay_out(space)
+
+    def _lay_out(self, space: Space) -> None:
+        """Give every configuration its place, which depends on what flags left out come to."""
+        self._space = space
+        self._points = Points(space)
+        self._opening = Opening(self._points, self._seed, self._budget)
         self._kernels = Kernels()
         whole = self._points.enumerate(ENUMERATED)
         self._whole = None if whole is None else Encoding(self._points.axes, whole)
@@ -92,6 +98,15 @@ class Bayesian:
         self._tried.add(key)
         self._pending.pop(key, None)
         self._told.append(experiment)
+        self._learn_defaults(experiment)
+
+    def _learn_defaults(self, experiment: Experiment) -> None:
+        """Take in what the server says that flags are which it was not given."""
+        told = defaults_in_force([experiment])
+        new = {name: told[name] for name in told.keys() & self._space.parameters.keys()}
+        if new.keys() - self._in_force.keys():
+            self._in_force = {**new, **self._in_force}
+            self._lay_out(self._space.knowing(self._in_force))
 
     def recall(self, experiments: Iterable[Experiment]) -> None:
         """Take in what an earlier task measured, before anything is told.

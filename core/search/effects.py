@@ -17,7 +17,7 @@ import numpy as np
 from core.events import Experiment, SubRound
 from core.search.axes import ABSENT, Array, Axis, Value, axes_of
 from core.search.gaussian_process import Process, standardise
-from core.search.observations import values_of
+from core.search.observations import defaults_in_force, values_of
 from core.search.one_thread import one_thread
 from core.search.space import Space, same
 from core.search.surrogate import METRIC_PRIOR, Told, fit
@@ -97,7 +97,7 @@ def local_effects(
         metric: `e2e_latency_p90`, `total_throughput_per_gpu`, …
         level: index of a load level; None for the mean over all of them.
     """
-    axes = axes_of(space)
+    axes = axes_of(space.knowing(defaults_in_force(experiments)))
     known = {axis.name for axis in axes}
     figures = [(e, _figure(e, metric, level)) for e in experiments]
     measured = [(e, f) for e, f in figures if f is not None and e.configuration.keys() <= known]

@@ -6,7 +6,7 @@ the load is searched for each configuration, the objective's value is the one ou
 the SLOs held is a label.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -17,7 +17,7 @@ from core.events import Experiment, FailureKind, Outcome
 from core.search.aim import Aim
 from core.search.axes import ABSENT, Array, Axis, Value
 from core.search.points import place_of
-from core.task import LOAD_OBJECTIVES, Configuration, Level
+from core.task import LOAD_OBJECTIVES, Configuration, FlagValue, Level
 from core.verdict import objective_metric
 from core.verdict.arrays import metrics_needed
 from core.verdict.front import costs_of
@@ -188,6 +188,17 @@ def values_of(axes: Sequence[Axis], configuration: Configuration) -> tuple[Value
         else:
             taking[axis.name] = ABSENT
     return tuple(taking[axis.name] for axis in axes)
+
+
+def defaults_in_force(experiments: Iterable[Experiment]) -> dict[str, FlagValue]:
+    """Return what the server says that flags are which it was not given, by its first account."""
+    known: dict[str, FlagValue] = {}
+    for experiment in experiments:
+        account = experiment.in_force
+        for argument in account.arguments if account is not None else ():
+            if argument.asked is None and argument.in_force is not None:
+                known.setdefault(argument.flag, argument.in_force)
+    return known
 
 
 def _logarithms(rows: Sequence[Sequence[float | None]]) -> Array:

@@ -3,7 +3,7 @@
 from core.engines.engine import Engine, GpuFacts
 from core.engines.model_facts import ModelFacts
 from core.search.space import Space
-from core.task import Configuration, Task
+from core.task import DEFAULTS, Configuration, FlagValue, Task
 
 
 def space_of(
@@ -30,4 +30,16 @@ def space_of(
     def allowed(configuration: Configuration) -> str | None:
         return engine.refuse(task, configuration, known, gpus)
 
-    return Space.of(task.parameters, command_line, allowed=allowed)
+    return Space.of(task.parameters, command_line, _defaults(task, engine), allowed)
+
+
+def _defaults(task: Task, engine: Engine) -> dict[str, FlagValue]:
+    """Return what the baseline runs with, as far as the task's own flags and the parser tell."""
+    fixed = engine.flags(task, DEFAULTS)
+    known: dict[str, FlagValue] = {}
+    for name in task.parameters:
+        flag = engine.catalogue.find(name) if engine.catalogue else None
+        value = fixed.get(flag.name if flag else name, flag.default if flag else None)
+        if value is not None:
+            known[name] = value
+    return known

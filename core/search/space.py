@@ -8,7 +8,7 @@ is known beforehand not to work is told as a rule, and never proposed.
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 
@@ -58,6 +58,10 @@ class Space:
             for name in orphans:
                 del kept[name]
         return cls(kept, identity, defaults or {}, allowed)
+
+    def knowing(self, defaults: Mapping[str, FlagValue]) -> "Space":
+        """Return the same space, with more of what the engine assumes for flags left out."""
+        return replace(self, defaults={**self.defaults, **defaults})
 
     def key(self, configuration: Configuration) -> str:
         """Return the command line that stands for the configuration."""

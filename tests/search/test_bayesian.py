@@ -7,7 +7,7 @@ from math import exp
 import numpy as np
 import pytest
 
-from core.events import Experiment, Failure, FailureKind, Outcome
+from core.events import Argument, Experiment, Failure, FailureKind, Outcome, ServerAccount
 from core.search import Aim, Proposal, Space, choose
 from core.search.acquisition import Incumbent
 from core.search.bayesian import Bayesian
@@ -304,3 +304,17 @@ def test_two_objectives_come_near_their_front(strategy: str) -> None:
         told = measure(number, proposal.configuration)
     share = hypervolume(np.array(found), reference) / hypervolume(np.array(points), reference)
     assert share > (0.99 if strategy == "bayesian" else 0.93)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_opening_starts_from_what_the_server_says_it_runs_with(seed: int) -> None:
+    runs = {"batch": 512, "policy": "lof", "chunk": 8192}
+    parameters = {name: PARAMETERS[name] for name in runs}
+    told = tuple(Argument(flag=name, in_force=value) for name, value in runs.items())
+    search = Bayesian(Space.of(parameters, lambda c: c.key), AIM, seed=seed, budget=40)
+    baseline = measure(0, Configuration())
+    search.tell(baseline.model_copy(update={"in_force": ServerAccount(arguments=told)}))
+    proposal = search.ask()
+    assert proposal is not None
+    flag = proposal.reason.removeprefix("first look at ")
+    assert {n for n, v in proposal.configuration.items() if v != runs[n]} == {flag}

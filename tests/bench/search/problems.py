@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.engines.simulated.workload import Workload
+from core.search.space import Rule, no_rule
 from core.task import Choices, FlagValue, Level, Objective, Range, Scenario
 
 Parameters = Mapping[str, Choices | Range]
@@ -32,6 +33,8 @@ class Problem:
     held_out: bool = False
     also: tuple[Objective, ...] = ()
     """Objectives after the first, for which there is a front instead of a best."""
+    allowed: Rule = no_rule
+    """What is known before any launch, and known to every strategy."""
 
 
 def parameters(**values: object) -> Parameters:

@@ -2,10 +2,13 @@
 
 A configuration's latency is that of the recorded trials nearest to it with the same
 `enforce_eager`, which alone decides between a fast and a slow cluster. One whose batches cannot
-hold its longest context, and may not be chunked, is refused at the start, as vLLM does.
+hold its longest context, and may not be chunked, is refused at the start, as vLLM does. A run of
+this program knows that rule of vLLM's, and never launches such a one: `arena()` is played with it,
+`unaware()` without, as the published sessions were.
 """
 
 import csv
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -13,9 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from core.engines.simulated.workload import Workload
+from core.engines.vllm_rules import conflict
 from core.task import DEFAULTS, Choices, Configuration, Level, Scenario
 from tests.bench.search.problems import Problem
 from tests.bench.search.replay import Arena
+from tests.bench.search.sessions import strategy_for
 from tests.bench.search.tables import FIGURES, Table
 
 TRIALS = 15
@@ -50,6 +55,13 @@ PROBLEM = Problem(
 
 @cache
 def arena() -> Arena:
+    """Return the recorded problem, with what vLLM is known to refuse left out."""
+    known = replace(PROBLEM, allowed=lambda c: conflict(c, None, None))
+    return replace(unaware(), problem=known)
+
+
+@cache
+def unaware() -> Arena:
     """Return the recorded problem."""
     return Arena(PROBLEM, _table(), noise=_NOISE / 0.0335)
 
@@ -59,6 +71,21 @@ def fast(arena: Arena, configuration: Configuration) -> bool:
     row = arena.row(configuration)
     mean = arena.table.metric("e2e_latency_mean")[row, 0]
     return bool(arena.table.measured[row] and mean < FAST)
+
+
+def fast_trials(arena: Arena, name: str, seed: int) -> int:
+    """Return how many trials of a session are in the fast cluster."""
+    rng = np.random.default_rng((seed, 77))
+    strategy = strategy_for(arena, name, seed, TRIALS)
+    experiment, _ = arena.baseline(rng)
+    found = 0
+    for number in range(1, TRIALS + 1):
+        found += fast(arena, experiment.configuration)
+        strategy.tell(experiment)
+        proposal = strategy.ask()
+        assert proposal is not None
+        experiment, _ = arena.run(number, proposal.configuration, rng)
+    return found
 
 
 def _table() -> Table:

@@ -66,7 +66,7 @@ def space_of(problem: Problem) -> Space:
         "page-size": 1, "kv-cache-dtype": "auto", "schedule-policy": "fcfs",
         "schedule-conservativeness": 1.0, "tp-size": 1, "dp-size": 1, **problem.fixed,
     }  # fmt: skip
-    return Space.of(problem.parameters, command_line, defaults)
+    return Space.of(problem.parameters, command_line, defaults, problem.allowed)
 
 
 def table_of(problem: Problem) -> Table:
