@@ -149,9 +149,8 @@ class Conductor:
     def _measure(self) -> tuple[int, int] | None:
         plan = self._plan
         dues = self._dues_since(self._opened)
-        most = plan.requests
+        most = plan.longest
         if plan.precision is not None or plan.settle_slos:
-            most = max(most, plan.most_requests or most)
             if len(dues) >= self._next_look and len(dues) < most:
                 self._next_look = math.ceil(len(dues) * LOOK_AGAIN)
                 if self._known_well_enough():

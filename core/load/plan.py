@@ -110,6 +110,13 @@ class LevelPlan(Frozen):
     conversation: Conversation | None = None
     """In closed loop: each slot is a user."""
 
+    @property
+    def longest(self) -> int:
+        """Most measured requests, with those by which the level may be extended."""
+        if self.precision is None and not self.settle_slos:
+            return self.requests
+        return max(self.requests, self.most_requests or 0)
+
     @model_validator(mode="after")
     def _fits_the_loop(self) -> Self:
         if self.level.largest is not None:

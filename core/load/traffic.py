@@ -94,7 +94,7 @@ class Traffic:
             drafts = self._drafts()
             # All workers draw the same schedule, and each keeps its own part of it.
             common = np.random.default_rng([plan.seed, plan.index, order.round])
-            every = schedule(plan.arrivals, rate, common)
+            every = schedule(plan.arrivals, rate, plan.longest, common)
             offsets = itertools.islice(every, order.worker, None, order.workers)
         stock = Stock(map(self._writer.request, drafts), 2 * self._expected())
         return OpenLoop(self._connections, self._ledger, stock, offsets), rate

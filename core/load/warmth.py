@@ -5,9 +5,10 @@ do not march in step, and throughput since then passes the test of `core.load.st
 are a quarter of a request long, so that in each about a quarter of the slots turn over; with
 fewer than four slots they are longer, so that about one does.
 
-In open loop throughput follows the arrivals, and says nothing. There the load is warm once the
-requests under way do not evidently grow in number any more, and at the latest when as many requests
-have begun as are to be measured: a load beyond the server's capacity never gets warm.
+In open loop throughput follows the arrivals, and says nothing. There the load is warm once the ramp
+is over and the requests under way do not evidently grow in number any more, and at the latest when
+as many requests have begun since the ramp as are to be measured: a load beyond the server's capacity
+never gets warm.
 """
 
 from dataclasses import dataclass
@@ -72,12 +73,14 @@ class Warmth:
 
     def _open_loop(self) -> int | None:
         seen = self._seen
+        ramped_up = seen.began + int(self._plan.arrivals.ramp * 1e9)
         cycle = cycle_of(seen.rows())
-        if cycle is not None and seen.now - seen.began > OPEN_CYCLES * cycle:
+        if cycle is not None and seen.now - ramped_up > OPEN_CYCLES * cycle:
             latest = seen.now - int(2 * cycle)
             if not piling_up(seen, latest, seen.now):
                 return latest
-        if len(seen.begun()) > self._plan.requests or seen.exhausted:
+        at_full_rate = np.count_nonzero(seen.begun() >= ramped_up)
+        if at_full_rate > self._plan.requests or seen.exhausted:
             self.steady = False
             return seen.now
         return None

@@ -1,16 +1,18 @@
 """The course of a level, on made-up loads."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from core.events import FailureKind
+from core.load.arrivals import schedule
 from core.load.conductor import Conductor, Window
 from core.load.observations import Observations
 from core.load.plan import LevelPlan, MeasurementError
 from core.load.records import Ending
-from core.task import Level, Scenario
+from core.task import Arrivals, Level, Scenario
 from tests.load.fabricated import START, Call, Playback, closed_loop
 
 
@@ -161,6 +163,16 @@ def test_an_open_loop_is_warm_when_it_has_filled_up() -> None:
     assert 1 <= opened < 15
     assert sum(opened <= call.due < closed for call in calls) == 100
     assert window.steady
+
+
+def test_a_ramp_is_over_before_the_window_opens() -> None:
+    asked = plan(None, 100, rate=10).model_copy(update={"arrivals": Arrivals(ramp=20)})
+    rng = np.random.default_rng(1)
+    due = list(itertools.islice(schedule(asked.arrivals, 10, asked.longest, rng), 400))
+    calls = [Call(at, ttft=0.2, itl=0.02, tokens=41) for at in due]
+    opened, closed = seconds(conducted(asked, calls).window())
+    assert 20 <= opened < 30
+    assert closed - opened == pytest.approx(10, abs=0.001)
 
 
 def test_an_overloaded_open_loop_is_measured_and_called_so() -> None:
