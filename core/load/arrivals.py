@@ -3,16 +3,16 @@
 Arrivals are times on an absolute schedule, so that a late send delays no other.
 
 How many arrivals of a Poisson process a window holds varies by the square root of their number:
-with 600, the rate is off by over 2.7 % half of the time. A level that is compared with others has to
-get the rate that was asked. So the process is drawn given its count: the gaps between as many
+with 600, the rate is off by over 2.7 % half of the time. A level that is compared with others has
+to get the rate that was asked. So the process is drawn given its count: the gaps between as many
 arrivals as a window holds are exponential, and stretched together to last as long as they should.
 That is no approximation: given how many arrivals there are, those of any Poisson process are spread
 independently and uniformly, whatever its rate (Cox & Lewis, "The Statistical Analysis of Series of
-Events", 1966, 2.1; Ross, "Introduction to Probability Models", 5.3). Gamma gaps are stretched alike.
+Events", 1966, 2.1; Ross, "Introduction to Probability Models", 5.3). Gamma gaps are stretched, too.
 
 Where a window opens is not known beforehand. So the gaps come again in the same order: any so many
-in a row are all of them, and last exactly as long. A level that ends early, because it is known well
-enough, gets a part of them, whose rate varies.
+in a row are all of them, and last exactly as long. A level that ends early, because enough is known
+by then, gets a part of them, whose rate varies.
 """
 
 import itertools

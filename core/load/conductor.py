@@ -150,11 +150,11 @@ class Conductor:
         plan = self._plan
         dues = self._dues_since(self._opened)
         most = plan.longest
-        if plan.precision is not None or plan.settle_slos:
-            if len(dues) >= self._next_look and len(dues) < most:
-                self._next_look = math.ceil(len(dues) * LOOK_AGAIN)
-                if self._known_well_enough():
-                    return self._close(int(dues[-1]))
+        may_end_early = plan.precision is not None or plan.settle_slos
+        if may_end_early and self._next_look <= len(dues) < most:
+            self._next_look = math.ceil(len(dues) * LOOK_AGAIN)
+            if self._known_well_enough():
+                return self._close(int(dues[-1]))
         if len(dues) > most:
             return self._close(int(dues[most]))
         if self._seen.exhausted and len(dues):

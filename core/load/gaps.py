@@ -5,24 +5,31 @@ them to keep each.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts are imported at first use
 
 from core.events import Distribution, Interval
-from core.load.histogram import Floats, Integers, bins, middles
+from core.load.histogram import Flags, Floats, Integers, bins, middles
 from core.load.latencies import output_tokens
 from core.load.ledger import SLICE
 from core.load.records import Table
-from core.load.statistics import CONFIDENCE, SHARES, rank
+from core.load.statistics import (
+    CONFIDENCE,
+    SHARES,
+    interval_ranks,
+    long_run,
+    mixed_interval,
+    rank,
+    wilson,
+)
 from core.task import Statistic
 
-BLOCKS = 30
-"""Most stretches of time that gaps are resampled by."""
-FEWEST_BLOCKS = 8
-"""Fewest stretches of which an interval can be stated."""
-RESAMPLES = 400
-FEWEST_BEYOND = 20
-"""Fewest gaps beyond a percentile for its interval to be stated."""
+MOST_STEPS = 1024
+"""Most steps of time that gaps are put together by."""
+FEWEST_STEPS = 8
+"""Fewest steps of which an interval can be stated."""
 _NONE: Integers = np.empty((0, 3), dtype=np.int64)
 
 
@@ -42,68 +49,112 @@ def never_came(failed: Table, good: Table, worst: Floats) -> Integers:
     return np.stack([failed["due"] // SLICE, bins((worst * 1e9).astype(np.int64)), owed], axis=1)
 
 
-def describe_gaps(came: Integers, missing: Integers = _NONE) -> Distribution | None:
+def describe_gaps(
+    came: Integers, missing: Integers = _NONE, *, completed: int = 0
+) -> Distribution | None:
     """Return the distribution of gaps given as (slice of time, bin, count); None for none.
 
-    A stall of the engine stretches a gap in every stream at once, so gaps are far from independent.
-    Intervals therefore come from a block bootstrap: stretches of time are drawn, with all the gaps
-    in them (Künsch 1989, with blocks that do not overlap).
+    Gaps are far from independent: those of a request are alike, and a stall of the engine stretches
+    one in every stream at once. So they are worth fewer than they are, and how many is asked of
+    time: of a series of steps, with by how many gaps each is over or under its share of those up to
+    a percentile, the variance of the sum is p (1 − p) times the gaps' number squared over the
+    number that they are worth (Woodruff, JASA 1952; Korn & Graubard, Survey Methodology 1998, who
+    take the t quantile of the variance's own degrees of freedom into account).
 
     Args:
         came: the gaps that were seen.
-        missing: gaps likewise that never came. They count in the mean and in every percentile, so
-            that a server cannot look better by failing; count, std, min and max leave them out.
+        missing: gaps likewise that never came, a row for each failed request. They count in the
+            mean and in every percentile, so that a server cannot look better by failing; count,
+            std, min and max leave them out.
+        completed: the requests that did not fail.
     """
     if len(came) == 0:
         return None
     gaps = np.concatenate([came, missing])
     indices, position = np.unique(gaps[:, 1], return_inverse=True)
     values = middles(indices) / 1e9
-    slices = gaps[:, 0] - gaps[:, 0].min()
-    blocks = min(BLOCKS, int(slices.max()) + 1)
-    block = slices * blocks // (int(slices.max()) + 1)
-    counts = np.zeros((blocks, len(indices)))
-    np.add.at(counts, (block, position), gaps[:, 2])
-    pooled = counts.sum(axis=0)
-    total = int(pooled.sum())
-    upto = np.cumsum(pooled)
-    percentiles: dict[Statistic, float] = {
-        name: float(values[np.searchsorted(upto, rank(share, total) + 1)])
-        for name, share in SHARES.items()
+    upto = np.cumsum(np.bincount(position, gaps[:, 2]))
+    total = int(upto[-1])
+    places = {
+        name: int(np.searchsorted(upto, rank(share, total) + 1)) for name, share in SHARES.items()
     }
-    seen = middles(came[:, 1]) / 1e9
-    count = int(came[:, 2].sum())
-    squares = float((came[:, 2] * (seen - np.average(seen, weights=came[:, 2])) ** 2).sum())
+    steps = _Steps.of(gaps)
+    intervals: dict[Statistic, Interval] = {}
+    if steps.count >= FEWEST_STEPS:
+        intervals["mean"] = _mean_interval(came, missing, completed)
+        for name, share in SHARES.items():
+            worth = min(steps.worth(position <= places[name]), steps.worth(position < places[name]))
+            if ends := interval_ranks(share, total, max(1.0, worth)):
+                low, high = np.searchsorted(upto, np.array(ends) + 1)
+                intervals[name] = float(values[low]), float(values[high])
+    seen, counts = middles(came[:, 1]) / 1e9, came[:, 2]
+    count, mean = int(counts.sum()), np.average(seen, weights=counts)
     return Distribution(
         count=count,
-        mean=float(np.average(values, weights=pooled)),
-        std=math.sqrt(squares / max(1, count - 1)),
+        mean=float(np.average(values, weights=np.diff(upto, prepend=0))),
+        std=math.sqrt(float((counts * (seen - mean) ** 2).sum()) / max(1, count - 1)),
         min=float(seen.min()),
         max=float(seen.max()),
-        percentiles=percentiles,
-        intervals=_bootstrap(counts, values) if blocks >= FEWEST_BLOCKS else {},
+        percentiles={name: float(values[place]) for name, place in places.items()},
+        intervals=intervals,
     )
 
 
-def _bootstrap(counts: Floats, values: Floats) -> dict[Statistic, Interval]:
-    """Return the 95 % intervals over resampled rows of `counts`."""
-    rng = np.random.default_rng(0)
-    blocks = len(counts)
-    drawn = rng.multinomial(blocks, np.full(blocks, 1 / blocks), RESAMPLES) @ counts
-    drawn = drawn[drawn.sum(axis=1) > 0]
-    upto = np.cumsum(drawn, axis=1)
-    totals = upto[:, -1:]
-    tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-    means = (drawn @ values) / totals[:, 0]
-    low, high = np.quantile(means, tails)
-    intervals: dict[Statistic, Interval] = {"mean": (float(low), float(high))}
-    for name, share in SHARES.items():
-        if (1 - share) * counts.sum() < FEWEST_BEYOND:
-            continue
-        reached = values[(upto < np.ceil(share * totals)).sum(axis=1).clip(max=len(values) - 1)]
-        low, high = np.quantile(reached, tails)
-        intervals[name] = float(low), float(high)
-    return intervals
+@dataclass(frozen=True)
+class _Steps:
+    """Gaps by steps of time."""
+
+    step: Integers
+    """Of each row of gaps."""
+    weights: Integers
+    count: int
+
+    @classmethod
+    def of(cls, gaps: Integers) -> "_Steps":
+        slices = gaps[:, 0] - gaps[:, 0].min()
+        width = -(-(int(slices.max()) + 1) // MOST_STEPS)
+        return cls(slices // width, gaps[:, 2], int(slices.max()) // width + 1)
+
+    def sums(self, values: Floats | Flags) -> Floats:
+        """Return the sum of the values of a step's gaps, for each step."""
+        return np.bincount(self.step, self.weights * values, self.count).astype(np.float64)
+
+    def spread(self, values: Floats | Flags) -> tuple[float, float]:
+        """Return the standard error of the gaps' mean value, and the t quantile to take it by."""
+        sizes = self.sums(np.ones(len(self.step)))
+        mean = float(self.sums(values).sum() / sizes.sum())
+        variance, freedom = long_run(self.sums(values) - mean * sizes)
+        quantile = float(scipy.special.stdtrit(freedom, (1 + CONFIDENCE) / 2))
+        return math.sqrt(variance * self.count) / float(sizes.sum()), quantile
+
+    def worth(self, inside: Flags) -> float:
+        """Return how many independent gaps tell as much of the share of those `inside`."""
+        total = float(self.weights.sum())
+        share = float(self.weights[inside].sum()) / total
+        error, quantile = self.spread(inside)
+        if error == 0 or not 0 < share < 1:
+            return total
+        normal = float(scipy.special.ndtri((1 + CONFIDENCE) / 2))
+        return min(total, share * (1 - share) / error**2 * (normal / quantile) ** 2)
+
+
+def _mean_interval(came: Integers, missing: Integers, completed: int) -> Interval:
+    """Return the 95 % interval of the mean gap."""
+    seen, steps = middles(came[:, 1]) / 1e9, _Steps.of(came)
+    mean = float(np.average(seen, weights=came[:, 2]))
+    error, quantile = steps.spread(seen)
+    if len(missing) == 0:
+        return mean - quantile * error, mean + quantile * error
+    each, owed = came[:, 2].sum() / completed, missing[:, 2].mean()
+    failed = len(missing)
+
+    def share_of_gaps(share: float) -> float:
+        return float(share * owed / (share * owed + (1 - share) * each))
+
+    low, high = map(share_of_gaps, wilson(failed, failed + completed))
+    never = float(np.average(middles(missing[:, 1]) / 1e9, weights=missing[:, 2]))
+    share = share_of_gaps(failed / (failed + completed))
+    return mixed_interval((mean, quantile * error), never, (low, share, high))
 
 
 def scaled(distribution: Distribution | None, divisor: float) -> Distribution | None:

@@ -15,6 +15,8 @@ from core.load.histogram import Floats
 from core.task import STATISTICS, Statistic
 
 CONFIDENCE = 0.95
+MOST_LOST = 0.5
+"""Largest share of a variance that is taken to be lost to the mean of a short series."""
 
 SHARES: dict[Statistic, float] = {
     name: float(name[1:]) / 100 for name in STATISTICS if name != "mean"
@@ -39,17 +41,39 @@ def effective_count(values: Floats) -> float:
     if count < 4 or len(ties) == 1:
         return float(count)
     ranks = (np.cumsum(ties) - ties / 2)[position]
-    centred = ranks - ranks.mean()
+    return count / _correlated(ranks)[0]
+
+
+def long_run(series: Floats) -> tuple[float, float]:
+    """Return the variance that a series adds up with, and the degrees of freedom of that estimate.
+
+    The sum of n values has n times that variance: what they have in common with their neighbours in
+    it. As a series' own mean is taken from it, its autocovariances come out low, by a share of the
+    result for each lag that is summed; that is made good.
+    """
+    count = len(series)
+    variance = float(series.var(ddof=1))
+    if variance == 0:
+        return 0.0, float(count - 1)
+    factor, lags = _correlated(series)
+    lost = min(MOST_LOST, (2 * lags + 1) / count)
+    return variance * factor / (1 - lost), max(1.0, count / factor - 1)
+
+
+def _correlated(series: Floats) -> tuple[float, int]:
+    """Return 1 + 2 Σ ρ(k), and how many lags went into it (Geyer's initial positive sequence)."""
+    count = len(series)
+    centred = series - series.mean()
     spectrum = np.fft.rfft(centred, 2 * count)
     covariance = np.fft.irfft(spectrum * spectrum.conj())[:count]
     correlation = covariance / covariance[0]
-    total = 0.0
+    total, lags = 0.0, 0
     for lag in range(1, count // 2, 2):
         pair = float(correlation[lag] + correlation[lag + 1]) if lag + 1 < count else 0.0
         if pair <= 0:
             break
-        total += pair
-    return count / (1 + 2 * total)
+        total, lags = total + pair, lag + 1
+    return 1 + 2 * total, lags
 
 
 def interval_ranks(
@@ -126,20 +150,34 @@ def describe(values: Floats, *, failed: Floats | None = None) -> Distribution | 
 
 
 def _mean_interval(half: float, ranked: Floats, count: int, worth: float) -> Interval:
-    """Return the 95 % interval of the mean of `ranked`, whose first `count` values are completed.
-
-    The few that failed count for so much that the mean is far from normal. So it is taken for a
-    mix of two means by the share that failed, each with its interval: `half` of the completed,
-    and Wilson's of the share (Zou & Donner, "Construction of confidence limits about effect
-    measures", Statistics in Medicine 2008).
-    """
-    mean, share = float(ranked.mean()), 1 - count / len(ranked)
+    """Return the 95 % interval of the mean of `ranked`, whose first `count` values are completed,
+    with a mean that is known to within `half`."""
+    mean = float(ranked[:count].mean())
+    share = 1 - count / len(ranked)
     if share == 0:
         return mean - half, mean + half
     low, high = wilson(share * worth, worth)
-    cost = float(ranked[count:].mean() - ranked[:count].mean())
-    half *= 1 - share
+    return mixed_interval((mean, half), float(ranked[count:].mean()), (low, share, high))
+
+
+def mixed_interval(
+    completed: tuple[float, float], failed: float, share: tuple[float, float, float]
+) -> Interval:
+    """Return the 95 % interval of a mean to which failures belong.
+
+    The few that failed count for so much that the mean is far from normal. So it is taken for a
+    mix of two means by the share that failed, each with its interval (Zou & Donner, "Construction
+    of confidence limits about effect measures", Statistics in Medicine 2008).
+
+    Args:
+        completed: the mean of what completed, and half its interval.
+        failed: the mean of what what failed counts as.
+        share: of what failed: the lower end of its interval, the share, the upper end.
+    """
+    (mean, half), (low, at, high) = completed, share
+    cost, half = failed - mean, half * (1 - at)
+    middle = mean + at * cost
     return (
-        mean - math.hypot(half, cost * (share - low)),
-        mean + math.hypot(half, cost * (high - share)),
+        middle - math.hypot(half, cost * (at - low)),
+        middle + math.hypot(half, cost * (high - at)),
     )

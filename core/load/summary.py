@@ -69,7 +69,11 @@ def summarise(
     output_throughput = float((streamed * output_tokens(completed)).sum()) / seconds
     chunks = max(1, int(good["chunks"].sum()))
     tokens_per_chunk = float(output_tokens(good).sum()) / chunks
-    itl = describe_gaps(seen.gaps(window.opened, window.closed), never_came(failed, good, worst))
+    itl = describe_gaps(
+        seen.gaps(window.opened, window.closed),
+        never_came(failed, good, worst),
+        completed=len(good),
+    )
     load = _load(plan, rows, window)
     client = examine(seen, good, stamped=stamped, load=load, floor=floor)
     bounds = loosest(plan.thresholds)

@@ -7,8 +7,8 @@ fewer than four slots they are longer, so that about one does.
 
 In open loop throughput follows the arrivals, and says nothing. There the load is warm once the ramp
 is over and the requests under way do not evidently grow in number any more, and at the latest when
-as many requests have begun since the ramp as are to be measured: a load beyond the server's capacity
-never gets warm.
+as many requests have begun since the ramp as are to be measured: a load beyond the server's
+capacity never gets warm.
 """
 
 from dataclasses import dataclass
