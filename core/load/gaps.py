@@ -49,9 +49,7 @@ def never_came(failed: Table, good: Table, worst: Floats) -> Integers:
     return np.stack([failed["due"] // SLICE, bins((worst * 1e9).astype(np.int64)), owed], axis=1)
 
 
-def describe_gaps(
-    came: Integers, missing: Integers = _NONE, *, completed: int = 0
-) -> Distribution | None:
+def describe_gaps(came: Integers, requests: int, missing: Integers = _NONE) -> Distribution | None:
     """Return the distribution of gaps given as (slice of time, bin, count); None for none.
 
     Gaps are far from independent: those of a request are alike, and a stall of the engine stretches
@@ -59,14 +57,15 @@ def describe_gaps(
     time: of a series of steps, with by how many gaps each is over or under its share of those up to
     a percentile, the variance of the sum is p (1 − p) times the gaps' number squared over the
     number that they are worth (Woodruff, JASA 1952; Korn & Graubard, Survey Methodology 1998, who
-    take the t quantile of the variance's own degrees of freedom into account).
+    take the t quantile of the variance's own degrees of freedom into account). As a request may
+    fail with all its gaps, no percentile of them is known that so many requests could not tell.
 
     Args:
         came: the gaps that were seen.
+        requests: how many requests they are of, those that failed included.
         missing: gaps likewise that never came, a row for each failed request. They count in the
             mean and in every percentile, so that a server cannot look better by failing; count,
             std, min and max leave them out.
-        completed: the requests that did not fail.
     """
     if len(came) == 0:
         return None
@@ -81,8 +80,10 @@ def describe_gaps(
     steps = _Steps.of(gaps)
     intervals: dict[Statistic, Interval] = {}
     if steps.count >= FEWEST_STEPS:
-        intervals["mean"] = _mean_interval(came, missing, completed)
+        intervals["mean"] = _mean_interval(came, missing, requests)
         for name, share in SHARES.items():
+            if interval_ranks(share, requests) is None:
+                continue
             worth = min(steps.worth(position <= places[name]), steps.worth(position < places[name]))
             if ends := interval_ranks(share, total, max(1.0, worth)):
                 low, high = np.searchsorted(upto, np.array(ends) + 1)
@@ -138,22 +139,22 @@ class _Steps:
         return min(total, share * (1 - share) / error**2 * (normal / quantile) ** 2)
 
 
-def _mean_interval(came: Integers, missing: Integers, completed: int) -> Interval:
+def _mean_interval(came: Integers, missing: Integers, requests: int) -> Interval:
     """Return the 95 % interval of the mean gap."""
     seen, steps = middles(came[:, 1]) / 1e9, _Steps.of(came)
     mean = float(np.average(seen, weights=came[:, 2]))
     error, quantile = steps.spread(seen)
     if len(missing) == 0:
         return mean - quantile * error, mean + quantile * error
-    each, owed = came[:, 2].sum() / completed, missing[:, 2].mean()
     failed = len(missing)
+    each, owed = came[:, 2].sum() / (requests - failed), missing[:, 2].mean()
 
     def share_of_gaps(share: float) -> float:
         return float(share * owed / (share * owed + (1 - share) * each))
 
-    low, high = map(share_of_gaps, wilson(failed, failed + completed))
+    low, high = map(share_of_gaps, wilson(failed, requests))
     never = float(np.average(middles(missing[:, 1]) / 1e9, weights=missing[:, 2]))
-    share = share_of_gaps(failed / (failed + completed))
+    share = share_of_gaps(failed / requests)
     return mixed_interval((mean, quantile * error), never, (low, share, high))
 
 

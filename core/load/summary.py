@@ -71,8 +71,8 @@ def summarise(
     tokens_per_chunk = float(output_tokens(good).sum()) / chunks
     itl = describe_gaps(
         seen.gaps(window.opened, window.closed),
+        len(measured),
         never_came(failed, good, worst),
-        completed=len(good),
     )
     load = _load(plan, rows, window)
     client = examine(seen, good, stamped=stamped, load=load, floor=floor)
