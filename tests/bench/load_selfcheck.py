@@ -68,7 +68,7 @@ async def once(streams: int, seed: int, *, starved: bool) -> tuple[float, float,
     plan = LevelPlan(
         index=0,
         level=level,
-        requests=max(40, 4 * streams),
+        requests=max(16, 4 * streams),
         max_seconds=15,
         warmup_seconds=3,
         request_timeout=10,
