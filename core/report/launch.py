@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 
+from core.report.secret_words import with_variables
 from core.task import is_secret_name
 
 
@@ -10,7 +11,7 @@ def launch_command(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     """Return one line for a POSIX shell.
 
     Args:
-        argv: the command line as it was run, secrets masked.
+        argv: the command line as it was run, secrets masked. They refer to variables of the shell.
         environment: the variables that the task sets. A secret one refers to the shell's own.
     """
     return " ".join(_parts(argv, environment))
@@ -30,17 +31,22 @@ def launch_command_folded(argv: Sequence[str], environment: Mapping[str, str], w
     return "\n".join(line.rstrip() for line in lines)
 
 
+def shell_words(argv: Sequence[str]) -> list[str]:
+    """Return each word as a shell reads it back; what is masked as `"$API_KEY"`."""
+    return with_variables(argv, shlex.quote, lambda name: f'"${name}"')
+
+
 def _parts(argv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
     parts = [
         f'{name}="${name}"' if is_secret_name(name) else f"{name}={shlex.quote(value)}"
         for name, value in sorted(environment.items())
     ]
     after_a_flag = False
-    for word in argv:
+    for word, written in zip(argv, shell_words(argv), strict=True):
         is_flag = word.startswith("-")
         if after_a_flag and not is_flag:
-            parts[-1] += f" {shlex.quote(word)}"
+            parts[-1] += f" {written}"
         else:
-            parts.append(shlex.quote(word))
+            parts.append(written)
         after_a_flag = is_flag and "=" not in word
     return parts

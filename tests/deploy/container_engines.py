@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import docker
 import pytest
 
 from core.deploy.container_host import ContainerHost
@@ -51,6 +52,14 @@ def build_image(archive: Path) -> None:
         (root / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
         with tarfile.open(archive, "w") as tar:
             tar.add(root, ".")
+
+
+def with_image(url: str, archive: Path) -> str:
+    """Give an engine the image; returns its URL."""
+    client = docker.DockerClient(base_url=url)
+    client.api.import_image(src=str(archive), repository=IMAGE.partition(":")[0], tag="latest")
+    client.close()
+    return url
 
 
 def _libraries(prefix: Path, version: str) -> set[Path]:

@@ -20,7 +20,7 @@ from core.errors import HostError
 from core.events import FailureKind, ProcessIdentity
 from core.machine import identity, ownership, ports, procfs
 from core.machine.ports import reserve_port
-from tests.deploy.container_engines import IMAGE, build_image, private_dockerd, private_podman
+from tests.deploy.container_engines import IMAGE
 from tests.machine.conftest import nasty, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -30,32 +30,6 @@ MOUNTS = tuple(Mount(source=str(folder), target=str(folder)) for folder in {ROOT
 Launch = Callable[..., DockerServer]
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="session")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("image") / "image.tar"
-    build_image(path)
-    return path
-
-
-def with_image(url: str, archive: Path) -> str:
-    client = docker.DockerClient(base_url=url)
-    client.api.import_image(src=str(archive), repository=IMAGE.partition(":")[0], tag="latest")
-    client.close()
-    return url
-
-
-@pytest.fixture(scope="session")
-def dockerd(archive: Path) -> Iterator[str]:
-    with private_dockerd() as url:
-        yield with_image(url, archive)
-
-
-@pytest.fixture(scope="session")
-def podman(archive: Path) -> Iterator[str]:
-    with private_podman() as url:
-        yield with_image(url, archive)
 
 
 @pytest.fixture(params=["dockerd", "podman"])

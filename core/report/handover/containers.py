@@ -1,50 +1,81 @@
 """`docker run` and `compose.yaml` for a deployment."""
 
+import csv
 import io
 import shlex
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from core.report.handover.deployment import PORT, Deployment
+from core.report.handover.yaml_text import as_yaml
+from core.report.launch import shell_words
+from core.report.secret_words import with_variables
+
+_Mount = tuple[str, str, bool]
 
 
 def docker_run(deployed: Deployment) -> str | None:
-    """Return the command, a flag a line; None where no image is known."""
+    """Return the command for a shell, a flag a line; None where no image is known."""
     if deployed.image is None or deployed.inside is None:
         return None
+    pieces = docker_pieces(deployed, lambda *words: " ".join(shell_words(words)), _from_home)
+    return " \\\n    ".join(pieces) + "\n"
+
+
+def docker_pieces(
+    deployed: Deployment,
+    written: Callable[..., str],
+    path: Callable[[str], str],
+) -> Iterator[str]:
+    """Yield `docker run` in pieces that each stand for themselves: the program, a flag, the rest.
+
+    Args:
+        deployed: what is run; its image is known.
+        written: writes words.
+        path: writes a word that begins with a path of this machine.
+    """
+    assert deployed.image is not None
+    assert deployed.inside is not None
     program, *arguments = deployed.inside
-    lines = [f"docker run --rm --name {deployed.name}"]
+    yield written("docker", "run", "--rm", "--name", deployed.name)
     if deployed.gpus:
-        lines.append(f"--gpus {deployed.gpus}")
-    lines += ["--ipc host"] if deployed.ipc == "host" else [f"--shm-size {deployed.shm_gib:g}g"]
-    lines.append(f"--publish 127.0.0.1:{PORT}:{PORT}")
-    for source, target, read_only in deployed.mounts:
-        volume = f"{target}:ro" if read_only else target
-        lines.append(f"--volume {_home(source)}:{shlex.quote(volume)}")
-    lines += [
-        f"--env {shlex.quote(f'{name}={value}')}" for name, value in deployed.environment.items()
-    ]
-    lines += [f"--env {name}" for name in deployed.secrets]
-    lines += [f"--entrypoint {shlex.quote(program)}", shlex.quote(deployed.image)]
-    lines.append(" ".join(shlex.quote(word) for word in arguments))
-    return " \\\n    ".join(lines) + "\n"
+        yield written("--gpus", str(deployed.gpus))
+    if deployed.ipc == "host":
+        yield written("--ipc", "host")
+    else:
+        yield written("--shm-size", f"{deployed.shm_gib:g}g")
+    yield written("--publish", f"127.0.0.1:{PORT}:{PORT}")
+    for mount in deployed.mounts:
+        if _is_plain(mount):
+            yield f"{written('--volume')} {path(_short(mount))}"
+        else:
+            yield written("--mount", _long(mount))
+    for name, value in deployed.environment.items():
+        yield written("--env", f"{name}={value}")
+    for name in deployed.secrets:
+        yield written("--env", name)
+    yield written("--entrypoint", program)
+    yield written(deployed.image)
+    if arguments:
+        yield written(*arguments)
 
 
 def compose(deployed: Deployment) -> str | None:
     """Return the compose file; None where no image is known."""
     if deployed.image is None or deployed.inside is None:
         return None
-    program, *arguments = deployed.inside
+    program, *arguments = with_variables(
+        deployed.inside, _literal, lambda name: f"${{{name}:?is a secret; set it first}}"
+    )
     service: dict[str, Any] = {
         "image": deployed.image,
         "container_name": deployed.name,
-        "entrypoint": [_plain(program)],
-        "command": [_plain(word) for word in arguments],
+        "entrypoint": [program],
+        "command": arguments,
         "ports": [f"127.0.0.1:{PORT}:{PORT}"],
         "volumes": [
-            f"{source}:{target}{':ro' if read_only else ''}"
-            for source, target, read_only in deployed.mounts
+            _literal(_short(mount)) if _is_plain(mount) else _bind(mount)
+            for mount in deployed.mounts
         ],
         "restart": "unless-stopped",
     }
@@ -52,7 +83,7 @@ def compose(deployed: Deployment) -> str | None:
         {"ipc": "host"} if deployed.ipc == "host" else {"shm_size": f"{deployed.shm_gib:g}gb"}
     )
     variables = [
-        *(f"{name}={_plain(value)}" for name, value in deployed.environment.items()),
+        *(f"{name}={_literal(value)}" for name, value in deployed.environment.items()),
         *deployed.secrets,  # by name alone: compose passes on what its own shell has
     ]
     if variables:
@@ -63,21 +94,35 @@ def compose(deployed: Deployment) -> str | None:
     return as_yaml({"services": {deployed.name: service}})
 
 
-def as_yaml(value: object) -> str:
-    """Return a value as YAML in block style."""
-    buffer = io.StringIO()
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.width = 1000
-    yaml.dump(value, buffer)
-    return buffer.getvalue()
-
-
-def _plain(word: str) -> str:
+def _literal(word: str) -> str:
     """Return a word that compose leaves alone: it would put variables in the place of `$NAME`."""
     return word.replace("$", "$$")
 
 
-def _home(path: str) -> str:
+def _from_home(path: str) -> str:
     return f'"$HOME"{shlex.quote(path[1:])}' if path.startswith("~/") else shlex.quote(path)
+
+
+def _is_plain(mount: _Mount) -> bool:
+    """Return whether colons can part its paths."""
+    return not any(":" in path for path in mount[:2])
+
+
+def _short(mount: _Mount) -> str:
+    source, target, read_only = mount
+    return f"{source}:{target}{':ro' if read_only else ''}"
+
+
+def _long(mount: _Mount) -> str:
+    """Return a mount as `--mount` takes it: fields of a CSV."""
+    source, target, read_only = mount
+    fields = ["type=bind", f"source={source}", f"target={target}", *["readonly"] * read_only]
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(fields)
+    return line.getvalue()
+
+
+def _bind(mount: _Mount) -> dict[str, Any]:
+    source, target, read_only = mount
+    paths = {"source": _literal(source), "target": _literal(target)}
+    return {"type": "bind", **paths, "read_only": read_only}

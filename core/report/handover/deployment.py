@@ -3,17 +3,20 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from core.engines.registry import ENGINES
 from core.errors import AutotunerError
 from core.report.conclusion import Conclusion
-from core.task import is_secret_name
+from core.report.secret_words import secret_variables
+from core.task import Task, is_secret_name
 
 PORT = 8000
 """Where a deployed server listens; a container inside and, on 127.0.0.1, outside."""
 
-_HUGGING_FACE = "HF_TOKEN"
+_PATHS = ("/", "~", "./", "../")
+_WEIGHTS = {".gguf", ".safetensors", ".bin", ".pt"}
+"""How the name of a model ends that is one file, and no folder."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,9 @@ class Deployment:
 
     name: str
     """Fit for a container, a unit and a file: `chat-8b`."""
-    argv: tuple[str, ...]
-    """The command line that was measured on this machine, secrets masked, with `PORT`."""
+    argv: tuple[str, ...] | None
+    """The command line that was measured on this machine, secrets masked, with `PORT`; None where
+    it was measured in a container."""
     environment: dict[str, str]
     """Variables without secrets."""
     secrets: tuple[str, ...]
@@ -35,10 +39,15 @@ class Deployment:
     inside: tuple[str, ...] | None
     """The command line in the container; None where it cannot be spelled."""
     mounts: tuple[tuple[str, str, bool], ...]
-    """Source, target, whether read-only."""
+    """Source, which may begin with `~/`, target, whether read-only."""
     gpus: int
     shm_gib: float
     ipc: str
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The command line that starts the engine itself, wherever that is."""
+        return self.argv or self.inside or ()
 
 
 def deployment(conclusion: Conclusion) -> Deployment | None:
@@ -46,23 +55,35 @@ def deployment(conclusion: Conclusion) -> Deployment | None:
     chosen = conclusion.recommended
     if chosen is None or not chosen.argv:
         return None
-    task = conclusion.task.task
+    task, model = conclusion.task.task, _local_model(conclusion)
+    argv = tuple(
+        model if model and word == task.model.id_or_path else word for word in _at_port(chosen.argv)
+    )
+    in_container = task.deployment_mode == "docker"
     variables = task.engine.environment
+    inside = _inside(conclusion, model)
     secrets = [name for name in variables if is_secret_name(name)]
+    secrets += secret_variables(argv if inside is None else (*argv, *inside))
     image, guessed = _image(conclusion)
     return Deployment(
-        name=re.sub(r"[^a-z0-9]+", "-", task.task_name.lower()).strip("-") or "llm",
-        argv=_at_port(chosen.argv),
+        name=_name(task.task_name),
+        argv=None if in_container else argv,
         environment={name: v for name, v in variables.items() if name not in secrets},
-        secrets=tuple(secrets),
+        secrets=tuple(dict.fromkeys(secrets)),
         image=image,
         guessed_tag=guessed,
-        inside=_inside(conclusion),
-        mounts=_mounts(conclusion),
+        inside=inside,
+        mounts=_mounts(task, model),
         gpus=0 if conclusion.simulated else len(chosen.gpus),
         shm_gib=task.container.shm_size_gib,
         ipc=task.container.ipc,
     )
+
+
+def _name(task: str) -> str:
+    """Return what Docker, DNS and systemd all take: two to 63 letters, digits and dashes."""
+    name = re.sub(r"[^a-z0-9]+", "-", task.lower())[:63].strip("-")
+    return name if len(name) > 1 else f"llm-{name}".strip("-")
 
 
 def _at_port(argv: Sequence[str]) -> tuple[str, ...]:
@@ -92,13 +113,16 @@ def _image(conclusion: Conclusion) -> tuple[str | None, bool]:
     return f"{image}:{tag}", True
 
 
-def _inside(conclusion: Conclusion) -> tuple[str, ...] | None:
+def _inside(conclusion: Conclusion, model: str | None) -> tuple[str, ...] | None:
     """Return the command line as the image has it: its own program, and every address."""
     task, chosen = conclusion.task.task, conclusion.recommended
     engine = ENGINES.get(task.base_runtime)
     if engine is None or chosen is None:
         return None
-    contained = task.model_copy(update={"deployment_mode": "docker"})
+    update = {"id_or_path": model or task.model.id_or_path}
+    contained = task.model_copy(
+        update={"deployment_mode": "docker", "model": task.model.model_copy(update=update)}
+    )
     try:
         argv = engine.command(contained, chosen.configuration, port=PORT, host="0.0.0.0").argv
     except AutotunerError:
@@ -106,14 +130,29 @@ def _inside(conclusion: Conclusion) -> tuple[str, ...] | None:
     return argv
 
 
-def _mounts(conclusion: Conclusion) -> tuple[tuple[str, str, bool], ...]:
-    task = conclusion.task.task
-    mounts = [(m.source, m.target, m.read_only) for m in task.container.mounts]
-    model = task.model.id_or_path
-    if model.startswith(("/", "~", "./", "../")):
-        place = Path(model).expanduser()
-        folder = str(place.parent if place.suffix else place)
-        mounts.append((folder, folder, True))
-    else:
+def _local_model(conclusion: Conclusion) -> str | None:
+    """Return the absolute path of a model that is files of the user's own, not of a cache."""
+    named = conclusion.task.task.model.id_or_path
+    hosts = conclusion.state.hosts
+    found = PurePath(hosts[-1].model.path if hosts else "")
+    # Of a model in a cache, the last part of the path is a commit.
+    tail = PurePath(named).parts[-1 if named.startswith(_PATHS) else 0 :]
+    if found.is_absolute() and found.parts[-len(tail) :] == tail:
+        return str(found)
+    return str(Path(named).expanduser().absolute()) if named.startswith(_PATHS) else None
+
+
+def _mounts(task: Task, model: str | None) -> tuple[tuple[str, str, bool], ...]:
+    """Return the task's mounts, and where the model is if none of them has it."""
+    mounts = [
+        (str(Path(m.source).expanduser().absolute()), m.target, m.read_only)
+        for m in task.container.mounts
+    ]
+    if model is None:
         mounts.append(("~/.cache/huggingface", "/root/.cache/huggingface", False))
-    return tuple(mounts)
+    else:
+        place = PurePath(model)
+        folder = str(place.parent if place.suffix.lower() in _WEIGHTS else place)
+        mounts.append((folder, folder, True))
+    # A target is mounted once: what the task says of it counts.
+    return tuple({target: (s, target, r) for s, target, r in reversed(mounts)}.values())[::-1]

@@ -31,11 +31,13 @@ def documents(conclusion: Conclusion, found: Findings) -> tuple[Document, ...]:
     if deployed is None:
         return ()
     environment = conclusion.task.task.engine.environment
-    command = launch_command_folded(deployed.argv, environment, 88) + "\n"
     tag = "the image's tag is a guess: check it" if deployed.guessed_tag else ""
+    contained, command = docker_run(deployed), None
+    if deployed.argv is not None:
+        command = launch_command_folded(deployed.argv, environment, 88) + "\n"
     known = [
-        ("launch.sh", "Launch command", "", command),
-        ("docker-run.sh", "docker run", tag, docker_run(deployed)),
+        ("launch.sh", "Launch command", "" if command else tag, command or contained),
+        ("docker-run.sh", "docker run", tag, contained),
         ("compose.yaml", "compose.yaml", tag, compose(deployed)),
         (f"{deployed.name}.service", "systemd unit", "", unit(deployed)),
         (

@@ -5,7 +5,7 @@ from typing import Any
 from core.report.characters import one_line
 from core.report.conclusion import Conclusion
 from core.report.findings import Findings
-from core.report.handover.containers import as_yaml
+from core.report.handover.yaml_text import as_yaml
 from core.task import Expectation, is_secret_name
 
 _REPLACED = {
