@@ -13,8 +13,9 @@ class Gain(Frozen):
     share: float
     """0.25 is a quarter more throughput, or a quarter less latency."""
     low: float
+    """Lower end of the 95 % interval, which holds for all that were compared at once."""
     high: float
-    """The ends of the 95 % interval, which holds for all that were compared at once."""
+    """Its upper end."""
     probability: float = Field(ge=0, le=1)
     """Confidence that there is any gain: one minus the p-value, corrected for the choice."""
     noise: float = Field(ge=0)
@@ -31,6 +32,7 @@ class Contender(Frozen):
     experiment: int
     """The experiment that the search made of it."""
     configuration: Configuration
+    """Its flags."""
     runs: tuple[int, ...]
     """The experiments that measured it anew."""
     value: float | None
@@ -62,6 +64,8 @@ class Confirmation(Frozen):
     """The end of a run's confirmation."""
 
     status: ConfirmationStatus
+    """What fresh launches say of the best against the defaults; `alone`: only the best
+    keeps the hard SLOs."""
     reason: str
     """In one sentence."""
     winner: int | None
@@ -84,6 +88,7 @@ class FlagEffect(Frozen):
     """What one flag of the winner brings: the winner against itself with that flag reverted."""
 
     flag: str
+    """The flag's name without its dashes."""
     value: FlagValue
     """The winner's."""
     reverted: FlagValue = None

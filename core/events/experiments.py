@@ -59,6 +59,7 @@ class Failure(Frozen):
     """Why an experiment could not be measured, with the proof and what to try."""
 
     kind: FailureKind
+    """What kind of failure it is."""
     message: str
     """What happened, in one sentence."""
     evidence: str = ""
@@ -85,8 +86,11 @@ class Experiment(Frozen):
     """One configuration of the engine, launched once and measured."""
 
     number: int = Field(ge=0)
+    """Its number within the run, from 0."""
     configuration: Configuration
+    """Its flags; those that are left out are not there, or null."""
     origin: Origin
+    """What it was made for."""
     reason: str = ""
     """Why it was made, in a phrase."""
     promise: float | None = None
@@ -103,6 +107,7 @@ class Experiment(Frozen):
     """Most host memory of the server's processes, in bytes. None: it was not seen, or is that of a
     simulation."""
     phase: Phase = Phase.QUEUED
+    """Where it stands."""
     phase_detail: str = ""
     """What the phase is doing: `loading weights`, `level 2 of 3`."""
     spent: dict[Phase, float] = Field(default_factory=dict)
@@ -114,12 +119,15 @@ class Experiment(Frozen):
     ended_at: float | None = None
     """Unix time at which nothing of it was left running."""
     sub_rounds: tuple[SubRound, ...] = ()
+    """Its results, one for each load level that was measured."""
     outcome: Outcome | None = None
     """None while it is under way."""
     failure: Failure | None = None
+    """Why it could not be measured; null where it was."""
     stopped_because: str = ""
     """Why it was stopped early, in a phrase; empty where it was not."""
     verdict: Verdict | None = None
+    """What its results mean; null where there are none."""
     warnings: tuple[str, ...] = ()
     """What went wrong without touching the result: a slow stop, a GPU that kept memory."""
 

@@ -7,15 +7,21 @@ class GpuDescription(Frozen):
     """One GPU of the machine as it was when the run began. None: it did not tell."""
 
     index: int
+    """Its number on that machine."""
     uuid: str
+    """Its UUID, by which it is leased."""
     name: str
+    """Its model: `NVIDIA H100 80GB HBM3`."""
     memory_bytes: int | None = None
+    """Its memory."""
     sm_clock_mhz: int | None = None
     """The clock at that moment."""
     most_sm_clock_mhz: int | None = None
     """The highest clock that it may have."""
     power_limit_watts: float | None = None
+    """The limit that was in force."""
     simulated: bool = False
+    """Whether it exists in a simulation alone."""
 
 
 class ModelFiles(Frozen):
@@ -24,6 +30,7 @@ class ModelFiles(Frozen):
     path: str
     """The folder or file, as an absolute path; the id where nothing of it is on this machine."""
     files: int = 0
+    """How many there are."""
     bytes: int = 0
     """Sizes of the files, added up."""
     fingerprint: str = ""
@@ -39,17 +46,23 @@ class HostDescription(Frozen):
     autotuner: str
     """Version of this program."""
     name: str
+    """Its host name."""
     kernel: str
+    """Version of its Linux kernel."""
     python: str
+    """Version of the Python that ran this program."""
     cpu: str
     """Model name of the processor."""
     cpus: int
     """Logical processors that this process may use."""
     memory_bytes: int
+    """Main memory."""
     driver: str = ""
     """Version of the GPU driver; empty where there is none."""
     gpus: tuple[GpuDescription, ...] = ()
+    """Every GPU that it has."""
     model: ModelFiles
+    """The files that the model was served from."""
     executable: str = ""
     """Absolute path of the engine's program or interpreter; empty where it is in a container."""
     task_sha256: str

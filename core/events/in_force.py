@@ -7,6 +7,7 @@ class Argument(Frozen):
     """One flag: what was asked, what the server runs with."""
 
     flag: str
+    """The flag's name without its dashes."""
     asked: FlagValue = None
     """None where it was left to the engine."""
     in_force: FlagValue = None

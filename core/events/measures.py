@@ -18,15 +18,18 @@ class Distribution(Frozen):
     effective: float | None = None
     """Independent observations they are worth, where that is known; at most `count`."""
     mean: float
-    """Of latencies: over all requests sent, where one that failed counts with the time-out."""
+    """The plain one. Of latencies: over all requests sent, failed ones counting as the time-out."""
     std: float
     """Sample standard deviation (n − 1); 0 for a single observation."""
     min: float
+    """Smallest observation."""
     max: float
+    """Largest observation."""
     percentiles: dict[Statistic, float]
-    """Of latencies: over all requests sent, where one that failed ranks above every other."""
+    """By name, `p50` to `p99.9`. Of latencies: over all requests sent, where one that failed ranks
+    above every other."""
     intervals: dict[Statistic, Interval] = Field(default_factory=dict)
-    """95 % intervals of the mean and the percentiles, where they could be stated."""
+    """Ends of the 95 % intervals of the mean and the percentiles, where they could be stated."""
 
     def of(self, statistic: Statistic) -> float:
         """Return the mean or a percentile."""
@@ -37,7 +40,9 @@ class RequestCounts(Frozen):
     """What became of the requests of one load level, warm-up excluded."""
 
     sent: int
+    """Requests sent."""
     completed: int
+    """Requests answered in full."""
     failed: dict[str, int] = Field(default_factory=dict)
     """Failed requests by kind: `timeout`, `http_503`, `connection_reset`, `no_tokens`, …"""
 
@@ -78,6 +83,7 @@ class ClientHealth(Frozen):
     workers: int = 1
     """Load worker processes."""
     floor: ClientFloor | None = None
+    """What it adds when nothing else is going on; null where it was not measured."""
     bound: bool = False
     """Whether the client, not the server, set the figures. Such a sub-round proves nothing."""
 
@@ -101,6 +107,7 @@ class GpuUse(Frozen):
     """What one GPU of the server did while a level was measured. None: it did not tell."""
 
     uuid: str
+    """Which GPU."""
     utilization: float | None
     """Mean share of time in which any kernel ran."""
     power: float | None
@@ -125,7 +132,9 @@ class Probe(Frozen):
     requests: int = 0
     """Requests that were measured."""
     output_throughput: float | None = None
+    """Generated tokens per second; None where it could not be measured."""
     goodput: float | None = None
+    """Requests per second that held every SLO; None where it could not be measured."""
     figures: dict[str, float | None] = Field(default_factory=dict)
     """What the SLOs bound, by the names of their metrics, in seconds."""
     failure: str = ""
@@ -136,6 +145,7 @@ class LoadFound(Frozen):
     """The largest load that holds every SLO, and how it was found."""
 
     over: LoadKind
+    """What was varied: requests in flight, or requests per second."""
     load: float | None
     """None: no load that was tried holds them."""
     broke: float | None
@@ -161,12 +171,15 @@ class ServerMetrics(Frozen):
     running: float | None = None
     """Requests in the running batch, on average."""
     running_peak: float | None = None
+    """The most of those at one look."""
     queued: float | None = None
     """Requests that waited, on average."""
     queued_peak: float | None = None
+    """The most of those at one look."""
     kv_usage: float | None = None
     """Share of the KV cache in use, on average."""
     kv_usage_peak: float | None = None
+    """The largest share at one look."""
     preemptions: float | None = None
     """How often a request lost its place in the batch because the KV cache was full."""
     cache_hit_rate: float | None = None
@@ -183,19 +196,22 @@ class SubRound(Frozen):
     index: int = Field(ge=0)
     """Position among the task's levels."""
     level: Level
+    """The load."""
     started_at: float
     """Unix time at which the measured window opened."""
     duration: float
     """Length of the measured window, in seconds."""
     requests: RequestCounts
+    """What became of its requests."""
     ttft: Distribution | None
-    """Time to first token. None, as for the others: no request got that far."""
+    """Time to first token, in seconds. None, as for the others: no request got that far."""
     tpot: Distribution | None
-    """Time per output token after the first, (E2E − TTFT) / (output tokens − 1), by request."""
+    """Time per output token after the first, in seconds: (E2E − TTFT) / (output tokens − 1) of each
+    request."""
     itl: Distribution | None
-    """Gaps between chunks that carried tokens, pooled over requests."""
+    """Gaps between chunks that carried tokens, in seconds, pooled over requests."""
     e2e_latency: Distribution | None
-    """From the moment a request was due to its last token."""
+    """From the moment a request was due to its last token, in seconds."""
     prompt_tokens: Distribution | None
     """Prompt lengths as the server counted them."""
     output_tokens: Distribution | None
@@ -207,6 +223,7 @@ class SubRound(Frozen):
     output_throughput: float
     """Generated tokens per second."""
     output_throughput_interval: Interval | None = None
+    """Ends of the 95 % interval of `output_throughput`; None: it could not be stated."""
     goodput: float | None = None
     """Requests per second that held every SLO; failures do not. None: the task has no SLO."""
     goodput_by_slo: dict[str, float] = Field(default_factory=dict)
@@ -214,6 +231,7 @@ class SubRound(Frozen):
     attainment: float | None = None
     """Share of the requests sent that held every SLO."""
     attainment_interval: Interval | None = None
+    """Ends of the 95 % interval of `attainment`; None: it could not be stated."""
     ttft_from_send: Distribution | None = None
     """Time to first token from the moment the request was sent, not from when it was due."""
     stream_end: Distribution | None = None
@@ -223,6 +241,7 @@ class SubRound(Frozen):
     itl_per_token: Distribution | None = None
     """`itl` spread evenly over the tokens of a chunk; None where a chunk is a token."""
     series: TimeSeries | None = None
+    """The level second by second; None where it was not kept."""
     steady: bool | None = None
     """Whether the load was steady before the window opened and the requests in flight did not pile
     up within it. None: unknown."""
@@ -233,11 +252,13 @@ class SubRound(Frozen):
     gpus: int = Field(default=1, ge=1)
     """GPUs of the server; what "per GPU" divides by. 1 for a server without any."""
     gpu_use: tuple[GpuUse, ...] = ()
+    """What each of the server's GPUs did."""
     contaminated_by: tuple[str, ...] = ()
     """Processes of others that computed on the server's GPUs meanwhile, in words."""
     server: ServerMetrics | None = None
     """The same window as the server saw it; None where it has no page of metrics."""
     client: ClientHealth | None = None
+    """How well the load worker kept up; None where it was not measured."""
     found: LoadFound | None = None
     """Where the largest load was asked for: the search for it. All other figures are of the load
     that was found, or of the least that was tried where none holds the SLOs."""

@@ -35,6 +35,7 @@ class Beside(Frozen):
     """What an objective after the first came to."""
 
     objective: Objective
+    """Its name, as the task has it."""
     value: float | None
     """In its own unit, the plain mean over the load levels."""
 
@@ -43,9 +44,11 @@ class Verdict(Frozen):
     """SLO by SLO, then as a whole."""
 
     slos: tuple[SloVerdict, ...]
+    """Every SLO of the task."""
     feasible: bool
     """Whether every level was measured and no hard SLO is broken."""
     objective: Objective
+    """What the run improves, the first of several."""
     value: float | None
     """The objective in its own unit: seconds, or total tokens per second and GPU."""
     score: float | None

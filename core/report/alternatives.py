@@ -20,14 +20,17 @@ class Alternative(Frozen):
     """An experiment that beats the recommended one in one respect."""
 
     respect: Respect
+    """In which respect it is better."""
     metric: str
     """What is compared: a metric's name, or `gpus`, `start_seconds`."""
     experiment: int
+    """Its number."""
     configuration: Configuration
+    """Its flags."""
     figure: float
-    """Of this experiment."""
+    """Of this experiment, in the unit of `metric`."""
     against: float
-    """Of the recommended one."""
+    """Of the recommended one, in the same unit."""
     objective: float | None
     """Its own objective, in its unit."""
 
@@ -36,6 +39,7 @@ class FrontMember(Frozen):
     """One configuration of the front."""
 
     experiment: int
+    """Its number."""
     figures: tuple[float, ...]
     """By metric: the geometric mean over fresh launches, or what the search measured."""
     launches: int = 0

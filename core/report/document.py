@@ -27,23 +27,29 @@ class RunDocument(Frozen):
     """A run: what was asked, what was measured, what it means. Times are seconds."""
 
     format: Literal["inference-autotuner/1"] = "inference-autotuner/1"
+    """Name and number of this form; keys are added within a number, never renamed or dropped."""
     task: str
     """What finds this run: `quickstart#2`."""
     engine: str
+    """`base_runtime` of the task: sglang, vllm, llamacpp, custom or simulated."""
     engine_version: str
+    """As the engine told it when the run began; empty where it did not."""
     model: str
+    """`model.id_or_path` of the task."""
     simulated: bool
     """Whether the figures come from a model of a machine, not from a machine."""
     state: Literal["running", "finished", "cancelled", "failed", "interrupted"]
+    """How the run stands, or how it ended."""
     reason: str
     """Why the run ended; empty while it has not."""
     created_at: float
-    """Unix time."""
+    """Unix time at which the run was asked for."""
     ended_at: float | None
-    """Unix time."""
+    """Unix time at which the run ended; null while it has not."""
     elapsed: float
     """Seconds that the experiments took, added up."""
     objective: Objective
+    """What the run improves, the first of several: `maximize_throughput`, …"""
     headline: str
     """The result in one sentence."""
     best: int | None

@@ -37,10 +37,13 @@ class NotInForce(Frozen):
     """A flag that servers did not run with as they were asked to."""
 
     flag: str
+    """The flag's name without its dashes."""
     asked: FlagValue
+    """What was asked for; None: left out."""
     in_force: FlagValue
     """What they ran with."""
     experiments: tuple[int, ...]
+    """Numbers of those whose servers said so."""
 
 
 class Findings(Frozen):
@@ -49,8 +52,11 @@ class Findings(Frozen):
     headline: str
     """The result in one sentence; begins with "Keep the defaults" where they are as good."""
     objective: Objective
+    """What the run improves, the first of several."""
     simulated: bool
+    """Whether the figures come from a model of a machine."""
     keep_defaults: bool
+    """Whether nothing is clearly better than defaults that hold the SLOs."""
     recommended: Standing | None
     """What to deploy; None where nothing is feasible."""
     baseline: Standing | None
@@ -60,7 +66,9 @@ class Findings(Frozen):
     confirmation: Confirmation | None
     """What fresh launches of the best and of the defaults proved; None while that is open."""
     alternatives: tuple[Alternative, ...]
+    """What is better than the recommended one in a single respect."""
     front: Front
+    """What none beats in one metric without losing in another."""
     failures: tuple[FailureGroup, ...]
     """The largest group first."""
     effects: tuple[Effect, ...]
@@ -68,6 +76,7 @@ class Findings(Frozen):
     looked_from: int | None
     """The recommended experiment; where nothing is feasible, the nearest to it."""
     interactions: tuple[Interaction, ...]
+    """Pairs of flags whose joint effect is proved, or may be large; the strongest first."""
     inseparable: tuple[tuple[str, ...], ...]
     """Flags that always changed together."""
     needed: tuple[FlagEffect, ...]
@@ -77,7 +86,9 @@ class Findings(Frozen):
     unknown_effects: str
     """Why no effects can be told; empty where they are."""
     cautions: tuple[Caution, ...]
+    """What has to be known before trusting the figures."""
     manifest: Manifest
+    """Where every figure comes from."""
 
     @property
     def defaults_fall_short(self) -> bool:

@@ -3,13 +3,16 @@
 Made from the models that write them, so that it cannot fall behind them.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from core.events import SubRound
 from core.report import figures
 from core.report.document import RunDocument
 from core.report.export import COLUMNS
 from core.report.field_list import FieldLine
+from core.task import STATISTICS
 
 _COLUMNS = {
     "task": "What finds the run: `name#run`.",
@@ -34,15 +37,19 @@ _COLUMNS = {
     "requests_sent": "Requests of the load level.",
     "requests_completed": "Those that were answered in full.",
     "requests_failed": "Those that were not.",
+    "error_rate": "Failed requests as a share of those sent.",
+    "total_throughput": "Prompt and generated tokens per second.",
+    "total_throughput_per_gpu": "Prompt and generated tokens per second and GPU.",
 }
-"""What columns mean that are no metric."""
+"""What columns mean that are no field of a sub-round."""
 
 Schema: TypeAlias = Mapping[str, Any]
 
 
 def document_schema() -> dict[str, Any]:
     """Return the JSON Schema of what `export --format json` and `report --format json` write."""
-    return RunDocument.model_json_schema(mode="serialization")
+    schema: dict[str, Any] = _for_readers(RunDocument.model_json_schema(mode="serialization"))
+    return schema
 
 
 def key_lines() -> Iterator[FieldLine]:
@@ -53,8 +60,7 @@ def key_lines() -> Iterator[FieldLine]:
     schema = document_schema()
     yield from _keys(schema, schema["$defs"], "")
     for name in COLUMNS:
-        text = _COLUMNS.get(name) or f"{figures.metric_title(name)} of the load level."
-        yield FieldLine(field=f"csv:{name}", kind="column", default="", text=text)
+        yield FieldLine(field=f"csv:{name}", kind="column", default="", text=_column(name))
     text = "Value of a flag that varies; empty where it is left out."
     yield FieldLine(field="csv:parameter:*", kind="column", default="", text=text)
 
@@ -63,10 +69,8 @@ def _keys(schema: Schema, named: Schema, path: str) -> Iterator[FieldLine]:
     for name, field in schema.get("properties", {}).items():
         here = f"{path}.{name}".lstrip(".")
         parts = list(_parts(field, named, ""))
-        kind = " or ".join(dict.fromkeys(_kind(part, suffix) for suffix, part in parts))
-        told = [f["description"] for f in (field, *(p for _, p in parts)) if "description" in f]
-        text = " ".join(told[0].split()) if told else ""
-        yield FieldLine(field=here, kind=kind, default="", text=text)
+        text = " ".join(field.get("description", "").split())
+        yield FieldLine(field=here, kind=_kinds(parts), default="", text=text)
         for suffix, part in parts:
             yield from _keys(part, named, here + suffix)
 
@@ -80,16 +84,46 @@ def _parts(schema: Schema, named: Schema, suffix: str) -> Iterator[tuple[str, Sc
             yield from _parts(one, named, suffix)
     elif isinstance(schema.get("items"), Mapping):
         yield from _parts(schema["items"], named, f"{suffix}[]")
+    elif "prefixItems" in schema:
+        for one in schema["prefixItems"]:
+            yield from _parts(one, named, f"{suffix}[]")
     elif isinstance(schema.get("additionalProperties"), Mapping):
         yield from _parts(schema["additionalProperties"], named, f"{suffix}.*")
     else:
         yield suffix, schema
 
 
-def _kind(schema: Schema, suffix: str) -> str:
-    if "enum" in schema:
-        own = ", ".join(map(str, schema["enum"]))
-    else:
-        own = str(schema.get("type", schema.get("const", "anything")))
-    around = {"[": "list of ", ".": "mapping to "}.get(suffix[:1], "")
-    return around + own
+def _kinds(parts: Iterable[tuple[str, Schema]]) -> str:
+    """Return what may stand at a place: `list of number or null`, `integer or null`."""
+    kinds: dict[str, list[str]] = {}
+    for suffix, part in parts:
+        own = ", ".join(map(str, part["enum"])) if "enum" in part else None
+        known = kinds.setdefault({"[": "list of ", ".": "mapping to "}.get(suffix[:1], ""), [])
+        known.append(own or str(part.get("type", part.get("const", "anything"))))
+    return " or ".join(
+        around + " or ".join(dict.fromkeys(known)) for around, known in sorted(kinds.items())[::-1]
+    )
+
+
+def _column(name: str) -> str:
+    if name in _COLUMNS:
+        return _COLUMNS[name]
+    family, _, statistic = name.rpartition("_")
+    of_family = statistic in STATISTICS
+    text = SubRound.model_fields[family if of_family else name].description or ""
+    meant = " ".join(text.split()).partition(". ")[0].rstrip(".") + "."
+    return f"{figures.metric_title(name)}. {meant}" if of_family else meant
+
+
+def _for_readers(schema: Any) -> Any:
+    """Return a schema whose texts say what JSON says."""
+    if isinstance(schema, list):
+        return [_for_readers(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: re.sub(r"\bNone\b", "null", part)
+        if name == "description" and isinstance(part, str)
+        else _for_readers(part)
+        for name, part in schema.items()
+    }

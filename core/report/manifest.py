@@ -11,7 +11,9 @@ class InForce(Frozen):
     """What the server of one experiment said that it ran with."""
 
     experiment: int
+    """Its number."""
     account: ServerAccount
+    """What its server said."""
 
 
 class Manifest(Frozen):
@@ -26,18 +28,25 @@ class Manifest(Frozen):
     autotuner: str
     """Version of this program at the run."""
     engine: str
+    """`base_runtime` of the task."""
     engine_version: str
+    """As the engine told it when the run began; empty where it did not."""
     deployment: str
     """`local` or `docker`."""
     simulated: bool
+    """Whether the figures come from a model of a machine."""
     model: str
+    """`model.id_or_path` of the task."""
     hosts: tuple[HostDescription, ...]
     """The machine at each start of the run, the latest last."""
     seed: int
+    """Of the search and of the prompts."""
     levels: tuple[Level, ...]
+    """The load levels that every configuration is measured at."""
     began_at: float | None
+    """Unix time at which the first experiment was queued."""
     ended_at: float | None
-    """Unix times."""
+    """Unix time at which the run ended; None while it has not."""
     in_force: tuple[InForce, ...]
     """Of the recommended configuration and of the defaults, as far as their servers told."""
     client_ttft_floor: float | None

@@ -39,18 +39,29 @@ class OldLevel(Frozen):
     """One load level, in the keys of genai-bench that there are figures for."""
 
     scenario: str
+    """Traffic of the level."""
     num_concurrency: int | None
+    """Requests in flight; null where they arrive at a rate."""
     run_duration: float
-    """Seconds."""
+    """Length of the measured window, in seconds."""
     requests_per_second: float
+    """Completed requests per second."""
     mean_output_throughput_tokens_per_s: float
+    """Generated tokens per second."""
     mean_input_throughput_tokens_per_s: float
+    """Prompt tokens per second."""
     mean_total_tokens_throughput_tokens_per_s: float
+    """Prompt and generated tokens per second."""
     num_requests: int
+    """Requests sent."""
     num_completed_requests: int
+    """Requests answered in full."""
     num_error_requests: int
+    """Requests that failed."""
     error_rate: float
+    """Failed requests as a share of those sent."""
     error_codes_frequency: dict[str, int]
+    """Failed requests by kind."""
     stats: dict[str, dict[str, float]]
     """By quantity: `min`, `max`, `mean`, `stddev` and percentiles; seconds and tokens."""
 
@@ -59,7 +70,9 @@ class OldResult(Frozen):
     """One experiment."""
 
     experiment_id: int
+    """Its number, from 0."""
     parameters: Configuration
+    """Its flags."""
     status: Literal["success", "failed"]
     """`failed` for everything but an experiment that is measured and feasible."""
     metrics: dict[str, float | tuple[OldLevel, ...] | None]
@@ -67,19 +80,26 @@ class OldResult(Frozen):
     objective_score: float | None
     """By the formula of `core.report.old_score`; lower is better."""
     error_message: str | None
+    """Why it failed; null where it did not."""
 
 
 class OldResults(Frozen):
     """One run."""
 
     task_name: str
+    """As the task has it."""
     strategy: str
+    """`optimization.strategy` of the task."""
     total_experiments: int
+    """How many were made."""
     successful_experiments: int
+    """How many are measured and feasible."""
     elapsed_time: float
-    """Seconds."""
+    """Seconds that the experiments took, added up."""
     best_result: OldResult | None
+    """The best of those; null without any."""
     all_results: tuple[OldResult, ...]
+    """Every experiment, by number."""
 
 
 def old_results(conclusion: Conclusion) -> OldResults:

@@ -17,6 +17,7 @@ class Margin(Frozen):
     """What is left of one SLO at the level that kept it worst."""
 
     metric: str
+    """What the SLO bounds: `ttft_p90`, …"""
     threshold: float
     """In seconds."""
     actual: float | None
@@ -24,7 +25,9 @@ class Margin(Frozen):
     left: float | None
     """1 − actual / threshold: 0.2 is a fifth to spare, below 0 it is broken."""
     hard: bool
+    """Whether breaking it makes the configuration infeasible."""
     broken: bool
+    """Whether it is hard and violated beyond its fail ratio, or could not be measured."""
     level: Level | None
     """Where it was worst."""
 
@@ -35,8 +38,9 @@ class HeldLoad(Frozen):
     level: Level
     """Where all hold."""
     output_throughput: float
+    """Generated tokens per second at that level."""
     total_throughput: float
-    """Tokens per second at that level."""
+    """Prompt and generated tokens per second at that level."""
     breaks_at: Level | None = None
     """The next level that was measured, which breaks one; None: no higher one was measured."""
 
@@ -45,6 +49,7 @@ class Costs(Frozen):
     """What serving takes. None: it was not measured."""
 
     gpus: int
+    """GPUs that one server occupies."""
     peak_memory_bytes: int | None = None
     """Most memory in use on any one GPU."""
     host_memory_bytes: int | None = None
@@ -65,14 +70,17 @@ class Standing(Frozen):
     experiment: int
     """The experiment that the search made of it."""
     configuration: Configuration
+    """Its flags."""
     runs: tuple[int, ...]
     """The experiments that the figures come from: fresh launches, where there are any."""
     value: float | None
     """The objective in its own unit; the geometric mean over the runs."""
     margins: tuple[Margin, ...]
+    """What is left of each SLO."""
     loads: tuple[HeldLoad, ...]
     """One for each scenario that has a level at which every SLO holds."""
     costs: Costs
+    """What serving it takes."""
 
 
 def standing(experiment: Experiment, task: Task, fresh: Sequence[Experiment] = ()) -> Standing:

@@ -95,6 +95,7 @@ class Level(Frozen):
     """One load level: a scenario in closed loop, in open loop, or as large as the SLOs allow."""
 
     scenario: Scenario
+    """Prompt and answer lengths in tokens: `D(1000,200)`, …"""
     concurrency: int | None = Field(default=None, ge=1)
     """Requests in flight at all times (closed loop)."""
     request_rate: float | None = Field(default=None, gt=0)

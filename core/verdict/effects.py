@@ -31,17 +31,21 @@ class Effect(Frozen):
     model_config = ConfigDict(extra="ignore")  # what is derived is written, and reckoned anew
 
     flag: str
+    """The flag's name without its dashes."""
     value: FlagValue
     """In the recommended configuration; None: left out."""
     other: FlagValue
     """What it is held against."""
     metric: str
+    """Which metric is compared: `e2e_latency_p90`, …"""
     change: float
     """Of the metric under `other`, as a share of the recommended's: 0.41 is 41 % more."""
     low: float
+    """Lower end of the 95 % interval of `change`."""
     high: float
-    """Both ends of its 95 % interval."""
+    """Its upper end."""
     basis: Basis
+    """What it rests on: fresh launches of both, or the model fitted to the search."""
     pairs: int = Field(default=0, ge=0)
     """Fresh launches with `other` that it rests on."""
 
@@ -63,17 +67,22 @@ class Interaction(Frozen):
     model_config = ConfigDict(extra="ignore")  # what is derived is written, and reckoned anew
 
     flags: tuple[str, str]
+    """The names of the two."""
     values: tuple[FlagValue, FlagValue]
     """In the recommended configuration."""
     others: tuple[FlagValue, FlagValue]
+    """What they are held against, in the order of `flags`."""
     metric: str
+    """Which metric is compared."""
     alone: tuple[float, float]
     """Change of the metric when only the first, only the second is set otherwise."""
     together: float
     """Change when both are."""
     low: float
+    """Lower end of the 95 % interval of how far `together` is beyond what both alone would make, as
+    a share."""
     high: float
-    """Interval of how far `together` is beyond what both alone would make, as a share."""
+    """Its upper end."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

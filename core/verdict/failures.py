@@ -38,6 +38,7 @@ class FailureCase(Frozen):
     """One experiment that failed."""
 
     experiment: int
+    """Its number."""
     message: str
     """What happened: in one sentence, or empty for an SLO, whose figures say it."""
     evidence: str = ""
@@ -56,12 +57,14 @@ class FailureGroup(Frozen):
     """Experiments that failed alike."""
 
     kind: GroupKind
+    """How they failed: `slo` for a broken hard SLO, `incomplete` for a level without figures,
+    else a kind of failure."""
     metric: str | None = None
-    """Of a broken SLO."""
+    """Which metric the broken SLO bounds; empty for other kinds."""
     threshold: float | None = None
-    """Of a broken SLO, in seconds."""
+    """Of the broken SLO, in seconds; None for other kinds."""
     cases: tuple[FailureCase, ...]
-    """By experiment."""
+    """One for each experiment, by number."""
     configurations: int
     """Distinct ones among the cases."""
     successes: tuple[int, ...]

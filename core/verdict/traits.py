@@ -36,8 +36,11 @@ class Condition(Frozen):
     """A statement about one flag."""
 
     flag: str
+    """The flag's name without its dashes."""
     relation: Literal["=", "≥", "≤"]
+    """How its value relates to `value`."""
     value: FlagValue
+    """What it is held against; null: left out."""
 
     def holds(self, values: Values) -> bool:
         """Return whether it is true of a configuration."""
@@ -61,9 +64,11 @@ class Trait(Frozen):
     failed: int
     """Failures that have it."""
     failures: int
+    """Failures that were compared."""
     succeeded: int
     """Successes that have it."""
     successes: int
+    """Successes that were compared."""
     p_value: float
     """Exact, one-sided: the chance of at least so many by chance alone."""
     tried: int = Field(ge=1)

@@ -4,17 +4,29 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
+from core.events import Event, ExperimentJudged, Failure, FailureKind, Outcome
 from core.report import Conclusion, RunDocument, export, run_document, to_csv, to_json, to_yaml
 from core.report.export import COLUMNS
-from core.report.key_list import key_lines
+from core.report.key_list import document_schema, key_lines
 from core.task import parse_task
 from tests.report.published import published
-from tests.report.runs import TEXT, chat_events, conclusion, run_events, winner_of
+from tests.report.runs import (
+    DEFAULTS,
+    RADIX_OFF,
+    RADIX_ON,
+    TEXT,
+    chat_events,
+    conclusion,
+    experiment_events,
+    run_events,
+    winner_of,
+)
 from tests.report.served import served
 
 EVERY_COLUMN = (
@@ -85,12 +97,68 @@ def keys_of(value: object, documented: set[str], path: str) -> Iterator[str]:
             yield from keys_of(member, documented, f"{named}{'*' if open_ else key}")
 
 
-def test_every_key_of_the_document_is_described() -> None:
-    schema = RunDocument.model_json_schema()
-    undescribed = {
-        name for name, field in schema["properties"].items() if "description" not in field
-    }
-    assert undescribed <= {"format", "engine", "engine_version", "model", "state", "objective"}
+def test_every_key_and_column_is_described_where_it_stands() -> None:
+    assert [line.field for line in key_lines() if not line.text] == []
+    told = {line.field: line for line in key_lines()}
+    assert told["findings.recommended.margins[].level"].text == "Where it was worst."
+    assert told["csv:ttft_p90"].text == "TTFT P90. Time to first token, in seconds."
+    assert not any("None" in line.text for line in told.values())
+    interval = told["experiments[].sub_rounds[].output_throughput_interval"]
+    assert interval.kind == "list of number or null"
+
+
+def everything_goes_wrong() -> Conclusion:
+    """A run with every kind of failure, every outcome, and an experiment that is under way."""
+    start = 1_700_000_000.0
+    made = [list(experiment_events(0, DEFAULTS, at=start)), list(broken(1, Outcome.PRUNED))]
+    made += [list(broken(2, Outcome.CANCELLED)), list(broken(3, Outcome.INTERRUPTED))]
+    for number, kind in enumerate(FailureKind, len(made)):
+        failure = Failure(kind=kind, message="it — 'failed', \x1b[31mbadly\nindeed\"", advice="")
+        at = start + 60 * number
+        flags = {"page-size": number, "attention": 'a, "b"\n;c', "disable-radix-cache": None}
+        made.append(list(experiment_events(number, flags, at=at, failure=failure)))
+    made.append(list(experiment_events(len(made), RADIX_OFF, at=start + 900, e2e=9.9)))
+    made.append(list(experiment_events(len(made), RADIX_ON, at=start + 960))[:-3])
+    return conclusion(list(run_events(made))[:-1])
+
+
+def broken(number: int, outcome: Outcome) -> Iterator[Event]:
+    for event in experiment_events(number, {"page-size": number}, at=1_700_000_000.0 + 60 * number):
+        if isinstance(event, ExperimentJudged):
+            event = event.model_copy(update={"outcome": outcome, "verdict": None})
+        yield event
+
+
+@pytest.mark.parametrize("run", [everything_goes_wrong, served, published])
+def test_the_document_is_valid_by_its_schema(run: Callable[[], Conclusion]) -> None:
+    schema = document_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    document = json.loads(to_json(run()))
+    validator.validate(document)
+    document["experiments"][0]["outcome"] = "fine"
+    document["unheard_of"] = 1
+    assert len(list(validator.iter_errors(document))) == 2
+
+
+def test_a_csv_of_all_that_can_go_wrong_is_a_table() -> None:
+    run = everything_goes_wrong()
+    header, *rows = csv.reader(io.StringIO(to_csv(run)))
+    named = [line.field.removeprefix("csv:") for line in key_lines() if line.kind == "column"]
+    assert header[: len(named) - 1] == named[:-1]
+    assert all(column.startswith("parameter:") for column in header[len(named) - 1 :])
+    assert {len(row) for row in rows} == {len(header)}
+    table = [dict(zip(header, row, strict=True)) for row in rows]
+    outcomes = {row["outcome"] for row in table}
+    assert outcomes == {*Outcome, ""}
+    assert {row["failure"] for row in table} == {*FailureKind, ""}
+    assert {row["feasible"] for row in table} == {"true", "false", ""}
+    words = {"task", "simulated", "origin", "configuration", "outcome", "failure", "feasible"}
+    words |= {"objective", "scenario"}
+    for row in table:
+        for name in named[:-1]:
+            assert name in words or row[name] == "" or math.isfinite(float(row[name]))
+    assert {row["parameter:attention"] for row in table} == {"", 'a, "b"\n;c'}
 
 
 def test_the_keys_of_older_result_files_are_there() -> None:
