@@ -25,7 +25,7 @@ from core.report.preflight import check_program, prepare, read_and_check
 from core.run import Runner, facts_of
 from core.store import Store, StoredTask, TaskState
 from core.store.masking import SECRET
-from core.task import Reading, Task
+from core.task import Reading, Task, referred
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -136,9 +136,11 @@ def with_secrets(task: Task) -> Task:
     Raises:
         HostError: there is one that the environment does not have.
     """
-    environment = task.engine.environment
-    missing = [n for n, value in environment.items() if SECRET in value and n not in os.environ]
-    lost = [n for n, value in task.engine.arguments.items() if SECRET in str(value)]
+    environment, arguments = task.engine.environment, task.engine.arguments
+    wanted = [name for name, value in environment.items() if SECRET in value]
+    wanted += [n for v in arguments.values() if (n := referred(str(v))) and n not in environment]
+    missing = [name for name in wanted if name not in os.environ]
+    lost = [name for name, value in arguments.items() if SECRET in str(value)]
     if missing:
         raise HostError(f"{missing[0]}: its value is kept nowhere; set it in the environment")
     if lost:

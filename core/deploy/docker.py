@@ -11,7 +11,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +23,7 @@ from core.deploy.server import Remains, StopReport, VitalSigns
 from core.engines.engine import Command
 from core.errors import HostError
 from core.events import ProcessIdentity
-from core.machine import identity, masking
+from core.machine import identity, masking, secrets_at_large
 from core.machine.gpus import Gpus
 from core.machine.ports import ReservedPort
 from core.machine.supervision import ExitReport
@@ -36,9 +36,11 @@ _REMOVAL_PATIENCE = 10.0
 """Seconds for the engine to remove what the keeper left."""
 _PASSED_ON = (
     "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE",
+    "VLLM_API_KEY", "LLAMA_API_KEY",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
-"""Variables of this process that a container gets too: what a download needs."""
+"""Variables of this process that a container gets too: what a download needs, and the engine's key,
+as a server beside it would."""
 
 
 class Container(Frozen):
@@ -101,9 +103,9 @@ class DockerServer:
             gpus=tuple(gpus),
             grace=grace,
         )
-        keeper = (sys.executable, "-m", "core.deploy.container_keeper", "--", *command.argv)
+        keeper = (sys.executable, "-m", "core.deploy.container_keeper", "--", *command.executed)
         self._keeper = LocalServer(
-            Command(argv=keeper, environment=_for_keeper(order, command.environment)),
+            Command(argv=keeper, environment=_for_keeper(order, command)),
             port=port,
             log=log,
             marker=marker,
@@ -111,6 +113,10 @@ class DockerServer:
             driver=driver,
             grace=grace + _KEEPER_GRACE,
             directory=_PROJECT,
+            secrets=secrets_at_large.in_files(
+                _on_this_machine(path, container.mounts)
+                for path in masking.secret_files(command.argv, command.environment)
+            ),
         )
 
     @property
@@ -208,12 +214,21 @@ class DockerServer:
             time.sleep(0.2)
 
 
-def _for_keeper(order: ContainerOrder, own: Mapping[str, str]) -> dict[str, str]:
+def _for_keeper(order: ContainerOrder, command: Command) -> dict[str, str]:
     """Return the keeper's variables: its order, and under a prefix those of the container."""
-    inherited = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    inside = {**inherited, **server_environment(inherited, own, ())}
+    wanted = (*_PASSED_ON, *command.references)
+    inherited = {name: os.environ[name] for name in wanted if name in os.environ}
+    inside = {**inherited, **server_environment(inherited, command.environment, ())}
     named = {f"{PREFIX}{name}": value for name, value in inside.items()}
     return {ORDER_VARIABLE: order.model_dump_json(), **named}
+
+
+def _on_this_machine(path: str, mounts: Sequence[Mount]) -> str:
+    """Return where a mounted file of the container is; its own path if it is not mounted."""
+    for mount in mounts:
+        if Path(path).is_relative_to(mount.target):
+            return str(Path(mount.source, Path(path).relative_to(mount.target)))
+    return path
 
 
 def _hint(refusal: str) -> str:

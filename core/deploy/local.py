@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from core.deploy.gpu_memory import GpuMemoryCheck
@@ -34,6 +34,7 @@ class LocalServer:
         driver: Gpus | None = None,
         grace: float = 60.0,
         directory: Path | None = None,
+        secrets: Collection[str] = (),
     ) -> None:
         """Describe the server; `start` starts it.
 
@@ -46,6 +47,7 @@ class LocalServer:
             driver: where their memory is looked up; None: it is not.
             grace: seconds from SIGTERM to SIGKILL when it is stopped.
             directory: where it runs; None: here.
+            secrets: what to keep out of the log besides what the command tells.
         """
         self.command = command
         self.url = f"http://127.0.0.1:{port.number}"
@@ -56,6 +58,7 @@ class LocalServer:
         self._memory = GpuMemoryCheck(driver, gpus) if driver is not None and gpus else None
         self._grace = grace
         self._directory = directory
+        self._secrets = secrets
         self._supervised: Supervised | None = None
         self._stopping: asyncio.Task[StopReport] | None = None
 
@@ -88,12 +91,13 @@ class LocalServer:
         if self._memory is not None:
             await self._memory.remember()
         self._supervised = await supervision.start(
-            self.command.argv,
+            self.command.executed,
             server_environment(os.environ, self.command.environment, self._gpus),
             log=self.log,
             marker=self._marker,
             grace=self._grace,
             directory=self._directory,
+            secrets=self._secrets,
         )
 
     async def stop(self) -> StopReport:

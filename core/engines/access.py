@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.engines.engine import Command
+from core.task import referred
 
 _FLAG, _FILE_FLAG = "api-key", "api-key-file"
 _VARIABLES = ("VLLM_API_KEY", "LLAMA_API_KEY")
@@ -26,9 +27,11 @@ def demanded_key(command: Command, inherited: Mapping[str, str]) -> str | None:
             found = value if equals else following
         elif flag == _FILE_FLAG:
             file = value if equals else following
+    environment = {**inherited, **command.environment}
+    if found and (variable := referred(found)):
+        found = environment.get(variable)
     if found := found or (_first_of(Path(file)) if file else None):
         return found
-    environment = {**inherited, **command.environment}
     return next((environment[name] for name in _VARIABLES if environment.get(name)), None)
 
 

@@ -6,9 +6,10 @@ engine:
 """
 
 import shlex
+from collections.abc import Sequence
 
 from core.engines.catalogue import Catalogue, unknown_flag
-from core.engines.engine import Command, Engine
+from core.engines.engine import Command, Engine, is_python_module
 from core.errors import TaskError
 from core.task import Configuration, Task
 
@@ -22,6 +23,13 @@ class Custom(Engine):
     def catalogue(self) -> Catalogue | None:
         """Any flag may be meant."""
         return None
+
+    def fills_in(self, task: Task) -> bool:
+        """Return whether the user's command is `python -m MODULE …`."""
+        try:
+            return is_python_module(_split(task.engine.command or ""))
+        except ValueError:
+            return False
 
     def command(
         self, task: Task, configuration: Configuration, *, port: int, host: str = "127.0.0.1"
@@ -57,7 +65,7 @@ def template_words(task: Task) -> list[str]:
     if not template:
         raise TaskError(["engine.command: is missing; `base_runtime: custom` needs it"])
     try:
-        words = shlex.split(template) if isinstance(template, str) else list(template)
+        words = _split(template)
     except ValueError as error:
         raise TaskError([f"engine.command: cannot be split into words: {error}"]) from None
     if not any("{port}" in word for word in words):
@@ -65,3 +73,7 @@ def template_words(task: Task) -> list[str]:
     if "{flags}" not in words and task.parameters:
         raise TaskError(["engine.command: lacks {flags}, so no parameter would reach the server"])
     return words
+
+
+def _split(template: str | Sequence[str]) -> list[str]:
+    return shlex.split(template) if isinstance(template, str) else list(template)

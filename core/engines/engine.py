@@ -4,7 +4,8 @@ An engine is pure: it spells command lines and knows signs. It starts nothing an
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -17,14 +18,44 @@ from core.engines.metric_names import MetricNames
 from core.engines.model_facts import ModelFacts
 from core.engines.model_reading import read_facts
 from core.engines.signs import COMMON_SIGNS, Sign
-from core.task import Configuration, FlagValue, Frozen, ParameterSpace, Task
+from core.task import Configuration, FlagValue, Frozen, ParameterSpace, Task, referred
+
+_FILL_IN = (
+    "import os, runpy, sys; module, *words = sys.argv[1:]; "
+    "sys.argv[1:] = [os.environ.get(w[1:], w) if w[:1] == '$' else w for w in words]; "
+    "runpy.run_module(module, run_name='__main__', alter_sys=True)"
+)
+"""What `python -c` runs to do the same as `python -m`, `$NAME` being the variable's value. A child
+that `multiprocessing` spawns finds the module as it does after `python -m`."""
 
 
 class Command(Frozen):
     """A process to start: these arguments, and these variables beside the inherited ones."""
 
     argv: tuple[str, ...]
+    """As a person writes them to a shell: a word `$NAME` stands for a secret variable."""
     environment: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The variables that the arguments refer to."""
+        return tuple(name for word in self.argv if (name := referred(word)) is not None)
+
+    @property
+    def executed(self) -> tuple[str, ...]:
+        """The arguments that the process is started with.
+
+        Every user of the machine can read them, so references are filled in by the process itself.
+        """
+        if not (self.references and is_python_module(self.argv)):
+            return self.argv
+        python, _, *words = self.argv
+        return (python, "-c", _FILL_IN, *words)
+
+
+def is_python_module(argv: Sequence[str]) -> bool:
+    """Return whether a command line is `python -m MODULE …`: such a process fills in references."""
+    return len(argv) > 2 and Path(argv[0]).name.startswith("python") and argv[1] == "-m"
 
 
 class GpuFacts(Frozen):
@@ -83,6 +114,10 @@ class Engine(ABC):
         Raises:
             HostError: the engine's program is not on this machine.
         """
+
+    def fills_in(self, task: Task) -> bool:  # noqa: ARG002
+        """Return whether its process fills in a secret variable that a flag refers to: `$NAME`."""
+        return False
 
     def executable(self, task: Task) -> str | None:
         """Return which program to launch: the one that the task names, else the one that flags

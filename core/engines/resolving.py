@@ -23,7 +23,7 @@ from core.engines.engine import Engine, GpuFacts
 from core.engines.model_facts import ModelFacts
 from core.engines.presets import Shelf, shelf
 from core.engines.registry import ENGINES, explain_unknown
-from core.engines.secret_flags import as_variables, tuned_secrets
+from core.engines.secret_flags import hidden, tuned_secrets
 from core.task import (
     FieldPath,
     Merged,
@@ -117,8 +117,9 @@ def settle(
     for source in (task.parameters, joined.parameters, recommended):
         parameters = {**parameters, **_not_in(parameters, source, engine)}
     told += _overruled(parameters, engine)
-    task, of_secrets = as_variables(task, engine)
-    told += of_secrets
+    of_secrets = hidden(task, engine)
+    task = of_secrets.task
+    told += of_secrets.told
     settled = task.model_copy(
         update={
             "base_runtime": engine.name,
@@ -129,6 +130,7 @@ def settle(
     mistakes = (
         *_preset_mistakes(task, engine, shelved),
         *_dimension_mistakes(task, engine),
+        *of_secrets.mistakes,
         *tuned_secrets(settled, engine),
     )
     return Settled(settled, tuple(told), mistakes)

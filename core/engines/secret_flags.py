@@ -1,33 +1,84 @@
 """Keys and tokens among a task's flags. Pure.
 
 Every user of the machine can read the arguments of a process, and no other user its variables. So a
-secret flag becomes a variable where the engine takes one. A tuned flag's values are kept and shown
-as what they are, so none of them may be a secret.
+secret flag becomes a variable where the engine takes one, or else a reference to one, `$NAME`, that
+the server's own process fills in (`core.engines.engine.Command`). Where neither can be, as with a
+program of any kind, it is refused. A tuned flag's values are kept and shown as what they are, so
+none of them may be a secret.
 """
 
+from dataclasses import dataclass
+
 from core.engines.engine import Engine
-from core.task import FieldPath, Range, Task, is_secret_name
+from core.task import SHORTEST_SECRET, FieldPath, Range, Task, is_secret_name, referred
+
+_OPEN = "arguments can be read by every user"
 
 
-def as_variables(task: Task, engine: Engine) -> tuple[Task, list[tuple[FieldPath, str]]]:
-    """Return the task with its secret flags as variables, and what there is to say of them."""
+@dataclass(frozen=True)
+class Hidden:
+    """A task without a secret among its arguments."""
+
+    task: Task
+    told: tuple[tuple[FieldPath, str], ...] = ()
+    """What there is to say of it, and where."""
+    mistakes: tuple[tuple[FieldPath, str], ...] = ()
+    """Secrets that would be seen."""
+
+
+def hidden(task: Task, engine: Engine) -> Hidden:
+    """Return the task with variables, or references to them, in the place of its secret flags."""
     environment, arguments = dict(task.engine.environment), dict(task.engine.arguments)
     told: list[tuple[FieldPath, str]] = []
+    mistakes = _unfilled(task, engine)
     for name, value in task.engine.arguments.items():
-        plain = _plain(name, engine)
+        plain, path = _plain(name, engine), ("engine", "arguments", name)
         if not (is_secret_name(plain) and isinstance(value, str)):
             continue
         variable = engine.secret_variables.get(plain)
-        # vLLM takes several keys as arguments, and one as its variable.
-        if variable is None or len(value.split()) != 1:
-            message = "can be read by every user of this machine while a server runs"
-        else:
-            message = f"is given as ${variable}: arguments can be read by every user"
-            environment.setdefault(variable, value)
+        fills_in = engine.fills_in(task)
+        if referred(value) is not None:
+            if variable is not None and referred(value) == variable:
+                del arguments[name]  # it is inherited
+            elif not fills_in:
+                wanted = f"; the engine reads ${variable}" if variable else ""
+                mistakes.append((path, f"cannot be taken from {value}{wanted}"))
+        elif variable is not None and len(value.split()) == 1:
+            environment[variable] = value
             del arguments[name]
-        told.append((("engine", "arguments", name), message))
+            told.append((path, f"is given as ${variable}: {_OPEN}"))
+        elif fills_in:
+            variable = f"{engine.name}_{plain}".upper().replace("-", "_")
+            environment[variable] = value
+            arguments[name] = f"${variable}"
+            told.append((path, f"is given as ${variable}: {_OPEN}"))
+        elif len(value) >= SHORTEST_SECRET:
+            mistakes.append((path, _remedy(variable)))
     update = {"environment": environment, "arguments": arguments}
-    return task.model_copy(update={"engine": task.engine.model_copy(update=update)}), told
+    settled = task.model_copy(update={"engine": task.engine.model_copy(update=update)})
+    return Hidden(settled, tuple(told), tuple(mistakes))
+
+
+def _unfilled(task: Task, engine: Engine) -> list[tuple[FieldPath, str]]:
+    """Return the references of a launch template that nothing would fill in."""
+    if engine.fills_in(task):
+        return []
+    command = task.engine.command or ""
+    words = command.split() if isinstance(command, str) else command
+    return [
+        (("engine", "command"), f"{word} would stay as it is written; {_remedy(None)}")
+        for word in words
+        if referred(word)
+    ]
+
+
+def _remedy(variable: str | None) -> str:
+    if variable is not None:
+        return f"name one secret: it is given as ${variable}, as {_OPEN}"
+    return (
+        f"is a secret, and {_OPEN}: set a variable in engine.environment that the server reads,"
+        " name a file with it, or start the server with `python -m`"
+    )
 
 
 def tuned_secrets(task: Task, engine: Engine) -> list[tuple[FieldPath, str]]:
@@ -47,4 +98,4 @@ def tuned_secrets(task: Task, engine: Engine) -> list[tuple[FieldPath, str]]:
 
 def _plain(name: str, engine: Engine) -> str:
     flag = engine.catalogue.find(name) if engine.catalogue else None
-    return flag.name if flag else name
+    return flag.name if flag else name.strip("-")

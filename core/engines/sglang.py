@@ -51,6 +51,10 @@ class Sglang(Engine):
         argv = (python, "-m", "sglang.launch_server", *fixed, *self.catalogue.write(flags))
         return Command(argv=argv, environment=task.engine.environment)
 
+    def fills_in(self, task: Task) -> bool:  # noqa: ARG002
+        """It has no variables for its keys, and is a module of Python."""
+        return True
+
     def own_account(self, pages: Mapping[str, Any]) -> InForce:
         """Return what the page of the server's arguments says."""
         page = next((page for page in pages.values() if isinstance(page, Mapping)), {})

@@ -11,14 +11,14 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import HostError
 from core.events import ProcessIdentity
-from core.machine import guardian, identity, leftovers, masking, procfs
+from core.machine import guardian, identity, leftovers, masking, procfs, secrets_at_large
 
 _T = TypeVar("_T")
 
@@ -137,6 +137,7 @@ async def start(
     marker: str,
     grace: float,
     directory: Path | None = None,
+    secrets: Collection[str] = (),
 ) -> Supervised:
     """Start a server under a guardian of its own.
 
@@ -148,11 +149,16 @@ async def start(
         marker: what to call the launch: run and experiment.
         grace: seconds from SIGTERM to SIGKILL when it is ended.
         directory: where it runs; None: here.
+        secrets: what to keep out of the log besides those among argv and environment, and those in
+            the files that they name.
 
     Raises:
         HostError: it cannot be started.
     """
     _make_private_folder(log.parent)
+    whole = {**os.environ, **environment}
+    in_files = secrets_at_large.in_files(masking.secret_files(argv, whole))
+    known = {*masking.secrets_of(argv, whole), *in_files, *secrets}
     order = {
         "argv": list(argv),
         "environment": dict(environment),
@@ -160,7 +166,7 @@ async def start(
         "log": str(log),
         "marker": marker,
         "grace": grace,
-        "secrets": masking.secrets_of(argv, {**os.environ, **environment}),
+        "secrets": sorted(known, key=len, reverse=True),
         "runner": os.getpid(),
     }
     # The order goes through the pipe: arguments can be read by every user of the machine.

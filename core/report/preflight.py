@@ -4,6 +4,7 @@ Looks at the task, the engine's catalogue and the file system; starts nothing. T
 well as the command line.
 """
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from core.engines.checking import mistakes_of
 from core.engines.engine import Engine, GpuFacts
 from core.engines.model_facts import ModelFacts
 from core.engines.resolving import engine_of, resolved, settle
-from core.errors import TaskError
+from core.errors import HostError, TaskError
 from core.search import Space
 from core.search.of_task import space_of
 from core.search.survey import Skip, Survey, survey
@@ -109,6 +110,9 @@ def check_program(prepared: Prepared) -> None:
     """Make sure that a first server could be launched.
 
     Raises:
-        HostError: the engine's program is not on this machine.
+        HostError: the engine's program is not on this machine, or a variable for it is not set.
     """
-    prepared.engine.command(prepared.task, prepared.survey.launchable[0], port=1)
+    command = prepared.engine.command(prepared.task, prepared.survey.launchable[0], port=1)
+    for name in command.references:
+        if not (os.environ.get(name) or command.environment.get(name)):
+            raise HostError(f"${name}: is not set, and the server takes a secret from it")

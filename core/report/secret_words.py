@@ -1,11 +1,12 @@
-"""Secrets that a recorded command line has masked, as variables for its reader to set. Pure."""
+"""Secrets that a recorded command line refers to or has masked, as variables for its reader to set.
+Pure."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 
 from core.machine.masking import MASK
 from core.store.masking import SECRET
-from core.task import is_secret_name
+from core.task import is_secret_name, referred
 
 _MASKED = re.compile(f"{re.escape(MASK)}|{re.escape(SECRET)}")
 
@@ -27,16 +28,20 @@ def with_variables(
 
 
 def secret_variables(argv: Sequence[str]) -> tuple[str, ...]:
-    """Return the variables that stand for what is masked, each once: `API_KEY` of `--api-key`."""
+    """Return the variables that are referred to, or that stand for what is masked, each once:
+    `API_KEY` of `--api-key ***`."""
     return tuple(dict.fromkeys(name for _, name in _parts(argv) if name))
 
 
 def _parts(argv: Sequence[str]) -> Iterator[tuple[list[str], str]]:
-    """Yield what stands around the masks of each word, and the variable's name, if it has any."""
+    """Yield what stands around the secret of each word, and the variable's name, if it has any."""
     flag = ""
     for word in argv:
         if word.startswith("-"):
             flag = word.partition("=")[0].lstrip("-")
+        if variable := referred(word):
+            yield ["", ""], variable
+            continue
         parts = _MASKED.split(word)
         yield parts, _variable(flag) if len(parts) > 1 else ""
 

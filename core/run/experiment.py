@@ -15,6 +15,7 @@ from core.deploy import NotReadyError, Server, StopReport, until_ready, why_ende
 from core.deploy.own_account import in_force
 from core.deploy.readiness import Patience
 from core.engines.access import demanded_key
+from core.engines.engine import Command
 from core.engines.in_force import compared
 from core.engines.scanning import plain
 from core.errors import HostError, StoreError, UsageError
@@ -52,7 +53,7 @@ from core.load import (
 )
 from core.load.server_metrics import with_server_metrics
 from core.load.server_watch import ServerWatch, reset_cache
-from core.machine import ports
+from core.machine import masking, ports, secrets_at_large
 from core.machine.gpu_recorder import GpuRecorder
 from core.run.company import with_company
 from core.run.gpu_use import with_gpu_use
@@ -234,8 +235,16 @@ class ExperimentRun:
             headers=target.headers(),
             say=lambda stage: self._enter(Phase.STARTING, stage),
         )
+        self._warn_of_open_secrets(command)
         await self._compare_with_asked(target)
         return target.model_copy(update={"model": model})
+
+    def _warn_of_open_secrets(self, command: Command) -> None:
+        """Say that a process of the server shows a secret to every user of this machine."""
+        assert self._server is not None
+        secrets = masking.secrets_of(command.argv, {**os.environ, **command.environment})
+        if who := secrets_at_large.in_arguments(self._server.pids(), secrets):
+            self._warn(f"a secret stands in the arguments of {who}, for every user to read")
 
     async def _compare_with_asked(self, target: Target) -> None:
         """Say what the server runs with, and where that is not what it was asked to."""

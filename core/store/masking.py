@@ -7,7 +7,7 @@ shape or the name of a secret.
 
 import re
 
-from core.task import SHORTEST_SECRET, Task, is_secret_name
+from core.task import SHORTEST_SECRET, Task, is_secret_name, referred
 
 SECRET = "<secret>"
 """What stands in its place: plain text in YAML, in JSON and to a reader."""
@@ -60,7 +60,7 @@ def without_secrets(task: Task) -> Task:
             n: SECRET if is_secret_name(n) else v for n, v in engine.environment.items()
         },
         "arguments": {
-            n: SECRET if is_secret_name(n) and isinstance(v, str) else v
+            n: SECRET if is_secret_name(n) and isinstance(v, str) and not referred(v) else v
             for n, v in engine.arguments.items()
         },
     }
@@ -72,6 +72,6 @@ def mask_task_text(text: str, task: Task) -> str:
     named = {**task.engine.environment, **task.engine.arguments}
     values = {str(v) for n, v in named.items() if is_secret_name(n) and isinstance(v, str)}
     for value in sorted(values, key=len, reverse=True):
-        if len(value) >= SHORTEST_SECRET:
+        if len(value) >= SHORTEST_SECRET and not referred(value):
             text = text.replace(value, SECRET)
     return mask(text)

@@ -28,7 +28,12 @@ from core.task.objective import (
 )
 from core.task.preset import Merged, Preset, merge
 from core.task.reading import MisreadError, Reading, parse_task, read_preset, read_task
-from core.task.secret_names import SHORTEST_SECRET, is_secret_name
+from core.task.secret_names import (
+    SHORTEST_SECRET,
+    is_secret_name,
+    names_secret_file,
+    referred,
+)
 from core.task.shares import Shares, share_out
 from core.task.slo import STATISTICS, Slo, SloTarget, Statistic
 from core.task.source import FieldPath, Source, dotted, read_text
@@ -107,11 +112,13 @@ __all__ = [
     "is_secret_name",
     "maximised",
     "merge",
+    "names_secret_file",
     "objective_metric",
     "parse_task",
     "read_preset",
     "read_task",
     "read_text",
+    "referred",
     "share_out",
     "spell",
 ]

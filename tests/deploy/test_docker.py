@@ -14,11 +14,11 @@ import pytest
 from core.deploy import NotReadyError, Patience, until_ready
 from core.deploy.container_host import OWNER_LABEL, ContainerHost
 from core.deploy.container_keeper import ContainerOrder, Mount, options
-from core.deploy.docker import Container, DockerServer
+from core.deploy.docker import Container, DockerServer, _on_this_machine
 from core.engines.engine import Command
 from core.errors import HostError
 from core.events import FailureKind, ProcessIdentity
-from core.machine import identity, ownership, ports, procfs
+from core.machine import identity, ownership, ports, procfs, secrets_at_large
 from core.machine.ports import reserve_port
 from tests.deploy.container_engines import IMAGE
 from tests.machine.conftest import nasty, wait_until
@@ -148,13 +148,27 @@ async def test_secrets_reach_the_container_and_nothing_that_is_shown(
     dockerd: str, launch: Launch
 ) -> None:
     secret = "hf_averysecretword"
-    server = launch(dockerd, "--say-secret", "HF_TOKEN", HF_TOKEN=secret)
+    module = (sys.executable, "-m", "tests.machine.nasty_server", "--say-secret", "HF_TOKEN")
+    server = launch(
+        dockerd,
+        command=lambda port: (*module, "--port", str(port), "--say", "$HF_TOKEN"),
+        HF_TOKEN=secret,
+        PYTHONPATH=str(ROOT),
+    )
     await server.start()
     await until_ready(server, patience=PATIENCE)
-    assert "args: ***" in server.log.read_text()
-    keeper = identity.describe(server.server)
-    assert keeper is not None
-    assert secret not in " ".join((*keeper.command, *server.shown_argv))
+    assert {"***", "args: ***"} <= set(server.log.read_text().splitlines())
+    assert server.shown_argv[-1] == "$HF_TOKEN"
+    assert secrets_at_large.in_arguments({server.server.pid, *server.pids()}, (secret,)) is None
+    container = server._host.find(server._launch)
+    assert container is not None
+    assert secret not in str(container.attrs["Args"]) + str(container.attrs["Config"]["Cmd"])
+
+
+def test_a_key_file_of_a_container_is_found_where_it_is_mounted(tmp_path: Path) -> None:
+    mounts = (Mount(source=str(tmp_path), target="/keys"),)
+    assert _on_this_machine("/keys/a/b", mounts) == str(tmp_path / "a" / "b")
+    assert _on_this_machine("/keystone", mounts) == "/keystone"
 
 
 async def test_without_its_keeper_a_container_is_removed_all_the_same(

@@ -93,6 +93,14 @@ async def test_the_shown_command_line_has_no_secrets(launch: LaunchNasty) -> Non
     assert "token ***" in server.log.read_text()
 
 
+async def test_a_key_in_a_file_is_kept_out_of_the_log(launch: LaunchNasty, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k3y-in-a-file\n")
+    server = launch("--say", "args: k3y-in-a-file", HF_TOKEN_PATH=str(tmp_path / "key"))
+    await server.start()
+    await serving(server)
+    assert "args: ***" in server.log.read_text()
+
+
 async def test_signs_of_life_cover_the_whole_tree(launch: LaunchNasty) -> None:
     server = launch("--workers", "2", "--say", "hello")
     await server.start()

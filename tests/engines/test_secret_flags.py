@@ -43,14 +43,62 @@ def test_a_secret_flag_becomes_a_variable(engine: str, flag: str, variable: str)
     assert any(f"is given as ${variable}" in notice for notice in found.notices)
 
 
+@pytest.mark.parametrize("given", [KEY, "$SGLANG_API_KEY"])
+def test_an_engine_without_a_variable_for_it_is_given_a_reference(given: str) -> None:
+    found = reading("sglang", f"engine: {{arguments: {{api-key: {given}}}}}")
+    task = found.task.model_copy(update={"deployment_mode": "docker"})
+    command = engine_of(parsed("sglang")).command(task, DEFAULTS, port=1)
+    assert command.references == ("SGLANG_API_KEY",)
+    assert "--api-key $SGLANG_API_KEY" in " ".join(command.argv)
+    assert command.argv[:3] == ("python3", "-m", "sglang.launch_server")
+    assert command.executed[:2] == ("python3", "-c")
+    assert command.executed[3:] == command.argv[2:]
+    written_out = given == KEY
+    assert (command.environment == {"SGLANG_API_KEY": KEY}) is written_out
+    assert any("is given as $SGLANG_API_KEY" in n for n in found.notices) is written_out
+
+
+def test_a_command_without_a_secret_is_run_as_it_is_written() -> None:
+    task = reading("sglang", "engine: {arguments: {chat-template: $HOME}}").task
+    task = task.model_copy(update={"deployment_mode": "docker"})
+    command = engine_of(parsed("sglang")).command(task, DEFAULTS, port=1)
+    assert command.executed == command.argv
+
+
+MODULE = "engine: {command: 'python3 -m s --port {port} {flags}', arguments: {auth-token: t0ken-x}}"
+
+
+def test_a_python_module_of_any_kind_fills_references_in() -> None:
+    task = reading("custom", MODULE).task
+    assert task.engine.arguments == {"auth-token": "$CUSTOM_AUTH_TOKEN"}
+    assert task.engine.environment == {"CUSTOM_AUTH_TOKEN": "t0ken-x"}
+
+
 @pytest.mark.parametrize(
-    ("engine", "arguments"),
-    [("sglang", "{api-key: abcdef}"), ("vllm", "{api-key: 'one two'}")],
+    ("engine", "settings", "told"),
+    [
+        ("vllm", "arguments: {api-key: 'one11 two22'}", "name one secret: it is given as"),
+        ("vllm", "arguments: {api-key: $MY_API_KEY}", r"the engine reads \$VLLM_API_KEY"),
+        ("custom", "command: 'serve {port} {flags}', arguments: {api-key: one11x}", "is a secret"),
+        ("custom", "command: 'serve {port} $MY_API_KEY'", r"\$MY_API_KEY would stay as it is"),
+    ],
 )
-def test_where_there_is_no_variable_for_it_that_is_said(engine: str, arguments: str) -> None:
-    found = reading(engine, f"engine: {{arguments: {arguments}}}")
-    assert found.task.engine.arguments
-    assert any("can be read by every user of this machine" in n for n in found.notices)
+def test_a_secret_that_would_stand_in_the_arguments_is_refused(
+    engine: str, settings: str, told: str
+) -> None:
+    with pytest.raises(TaskError, match=told) as caught:
+        reading(engine, f"engine: {{{settings}}}")
+    assert "one11" not in str(caught.value)
+
+
+def test_a_stand_in_for_a_key_guards_nothing() -> None:
+    settings = "engine: {command: 'serve {port} {flags}', arguments: {api-key: EMPTY}}"
+    assert reading("custom", settings).task.engine.arguments == {"api-key": "EMPTY"}
+
+
+def test_a_variable_that_the_engine_reads_by_itself_is_no_flag() -> None:
+    task = reading("vllm", "engine: {arguments: {api-key: $VLLM_API_KEY}}").task
+    assert (task.engine.arguments, task.engine.environment) == ({}, {})
 
 
 @pytest.mark.parametrize(

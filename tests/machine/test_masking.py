@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.machine.masking import masked, masked_text, secrets_of
+from core.machine.masking import masked, masked_text, secret_files, secrets_of
 from core.task import is_secret_name
 
 
@@ -67,3 +67,15 @@ def test_proxy_credentials_are_secrets() -> None:
 def test_dummies_are_no_secrets_elsewhere() -> None:
     assert secrets_of(("--api-key", "EMPTY"), {"OPENAI_API_KEY": "dummy"}) == ()
     assert masked(("--api-key", "EMPTY")) == ("--api-key", "***")
+
+
+def test_a_variable_that_is_referred_to_is_shown() -> None:
+    argv = ("python", "-m", "s", "--api-key", "$SGLANG_API_KEY", "--hf-token", "$hf")
+    assert masked(argv) == (*argv[:-1], "***")
+    assert secrets_of(argv, {"SGLANG_API_KEY": "k3y-of-it"}) == ("k3y-of-it",)
+
+
+def test_files_that_hold_secrets_are_known_by_the_names_of_what_names_them() -> None:
+    argv = ("llama-server", "--api-key-file", "/k", "--hf_token_path=/t", "--log-file", "/l")
+    environment = {"HF_TOKEN_PATH": "/h", "HF_HOME": "/no", "SSL_CERT_FILE": "/no"}
+    assert secret_files(argv, environment) == {"/k", "/t", "/h"}

@@ -308,5 +308,7 @@ async def test_a_server_is_asked_with_the_key_it_was_launched_with(
     for path in ("/v1/models", "/v1/completions", "/metrics", "/reset_prefix_cache"):
         assert f"admitted {path}" in log
     assert KEY not in " ".join(launched.argv)
+    seen = any("a secret stands in the arguments of PID" in one for one in experiment.warnings)
+    assert seen is (way == "argument"), "what cannot be hidden is told"
     for file in home.rglob("*"):
         assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
