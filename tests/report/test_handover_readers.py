@@ -52,12 +52,12 @@ def plain() -> Deployment:
 
 
 def with_words(words: list[str], value: str = "") -> Deployment:
-    argv = ("/bin/server", *words, "--api-key", MASK, f"--token={SECRET}")
+    argv = ("/bin/server", *words, "--own", "$API_KEY", "--api-key", MASK, f"--token={SECRET}")
     return replace(plain(), argv=argv, inside=argv, environment={"SAID": value})
 
 
 def whole(words: list[str]) -> list[str]:
-    return [*words, "--api-key", KEY, f"--token={KEY}"]
+    return [*words, "--own", KEY, "--api-key", KEY, f"--token={KEY}"]
 
 
 def shell(text: str, program: str) -> list[str]:
@@ -131,7 +131,8 @@ def test_a_compose_program_takes_the_file(tmp_path: Path, program: str) -> None:
     service = yaml.safe_load(said)["services"]["chat-8b"]
     # Docker's own write `$$`, so that it could be read again.
     given_ = [word.replace("$$", "$") for word in service["command"]]
-    assert given_ == ["--a", "$HOME 100%", "--api-key", "sesam", "--token=sesam"]
+    assert given_[2:] == ["--own", "sesam", "--api-key", "sesam", "--token=sesam"]
+    assert given_[:2] == ["--a", "$HOME 100%"]
     assert service["deploy"]["resources"]["reservations"]["devices"][0]["count"] == 2
 
 

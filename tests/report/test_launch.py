@@ -69,3 +69,8 @@ def test_a_folded_command_fits_and_keeps_a_flag_with_its_value() -> None:
         "vllm serve meta/llama \\\n    --max-num-seqs 256 --enforce-eager \\\n    --port 1"
     )
     assert launch_command_folded(argv, {}, 200) == launch_command(argv, {})
+
+
+def test_a_secret_variable_that_the_command_refers_to_is_filled_in_by_the_shell() -> None:
+    arguments, _ = run(launch_command([*SAY, "--api-key", "$HF_TOKEN", "--a", "$HOME"], {}))
+    assert arguments == ["--api-key", "from the shell", "--a", "$HOME"]
