@@ -14,10 +14,12 @@ from core.events import Experiment
 from core.report import findings, wording
 from core.report.handover.reproduce import reproduce
 from core.report.preflight import check_program, prepare
+from core.report.record import against_record
+from core.report.record import launches as launches_of
 from core.run import facts_of
 from core.store import Store
 from core.task import Expectation, Reading, parse_task, read_task
-from core.verdict.verification import Verification, verify
+from core.verdict.verification import Verification
 
 _STATUSES = {"holds": 0, "regression": 1, "inconclusive": 2}
 
@@ -83,8 +85,9 @@ async def _measure(
         while True:
             stored = await store.create_task(reading.text, reading.task, "")
             ending, conclusion, caught = await run_stored(store, stored, engine)
-            made += [e for e in conclusion.experiments if e.origin != "soak"]
-            found = verify(expected, made, objective)
+            found = against_record(conclusion, expected, made)
+            assert found is not None
+            made += launches_of(conclusion)
             if caught or found.status != "inconclusive" or len(made) >= launches:
                 return found, caught
             if ending.state == "failed" or not conclusion.experiments:

@@ -11,7 +11,9 @@ from core.report.conclusion import Conclusion
 from core.report.findings import Findings, findings
 from core.report.launch import launch_command
 from core.report.old_keys import OldResults, old_results
+from core.report.record import against_record
 from core.task import Frozen, Objective
+from core.verdict.verification import Verification
 
 
 class Launch(Frozen):
@@ -64,6 +66,8 @@ class RunDocument(Frozen):
     """Number of the experiment to hand back: the best, or the baseline if it is as good."""
     launch: Launch | None
     """The launch command of the recommended experiment."""
+    verification: Verification | None
+    """How the run compares with the figure that its task expects; null where it expects none."""
     findings: Findings
     """What to deploy, what it costs, why experiments failed, which flags matter, the manifest."""
     experiments: tuple[Experiment, ...]
@@ -97,6 +101,7 @@ def run_document(conclusion: Conclusion) -> RunDocument:
         keep_defaults=conclusion.keep_defaults,
         recommended=recommended.number if recommended else None,
         launch=_launch(conclusion),
+        verification=against_record(conclusion),
         findings=findings(conclusion),
         experiments=conclusion.experiments,
         definition=task.task.model_dump(mode="json"),

@@ -17,8 +17,9 @@ from core.report.conclusion import Conclusion
 from core.report.experiment_table import experiment_table
 from core.report.findings import front_so_far
 from core.report.launch import launch_command_folded
+from core.report.record import against_record
 from core.report.standing import margin_of
-from core.report.wording import margin
+from core.report.wording import margin, verification
 from core.verdict import rank_key
 
 LONGEST_TABLE = 50
@@ -51,6 +52,13 @@ def _parts(conclusion: Conclusion, console: Console) -> Iterator[RenderableType]
     ended = conclusion.state.ended
     if ended is not None and ended.state != "finished":
         yield Text(f"`autotuner --resume {conclusion.task.ref}` goes on where it stopped.")
+    if found := against_record(conclusion):
+        task = conclusion.task.task
+        of = task.expect.of if task.expect else ""
+        said = one_line(verification(found, task.optimization.objective, of))
+        yield Text(f"Against its record: {said}.")
+        if found.status == "inconclusive":
+            yield Text("`autotuner verify` launches it as often as it takes.")
     if conclusion.simulated:
         yield Text(
             "These figures are simulated: they come from a model of a machine, not from one."

@@ -337,7 +337,13 @@ def arguments(found: Manifest) -> tuple[tuple[str, str, str, str], ...]:
 
 
 def verification(found: Verification, objective: Objective, of: str) -> str:
-    """Return what new launches say of an old figure, in one sentence."""
+    """Return what new launches say of an old figure, in one line."""
+    otherwise = "; ".join(found.unlike)
+    said = _verification(found, objective, of)
+    return f"{said} (measured otherwise: {otherwise})" if otherwise else said
+
+
+def _verification(found: Verification, objective: Objective, of: str) -> str:
     expected = figures.objective(objective, found.expected)
     source = f" ({of})" if of else ""
     many = f"{found.launches} launch{'es' * (found.launches != 1)}"
@@ -350,7 +356,7 @@ def verification(found: Verification, objective: Objective, of: str) -> str:
     ends = f"[{_points(found.low)}, {_points(found.high)}]"
     return (
         f"{found.status}: {measured}, {expected} expected{source}: {change} {ends} over {many}; "
-        f"{figures.percentage(found.tolerance)} less is tolerated"
+        f"{figures.percentage(found.tolerance)} worse is tolerated"
     )
 
 

@@ -31,19 +31,25 @@ class Verification(Frozen):
     """What new launches say of an old figure."""
 
     status: Status
+    """`holds`, `regression`, or `inconclusive` while the interval straddles the tolerance."""
     expected: float
+    """The old figure, in the objective's unit."""
     measured: float | None
     """Geometric mean of the new launches; None: none could be measured."""
     change: float | None
     """As a share of what is expected; positive is better."""
     low: float | None
+    """Lower end of its 95 % interval."""
     high: float | None
-    """Both ends of its 95 % interval."""
+    """Its upper end."""
     launches: int
     """Those that say something about the configuration."""
     tolerance: float
+    """The share by which it may be worse."""
     broken: tuple[str, ...] = ()
     """What was wrong with launches that failed or broke an SLO, each once."""
+    unlike: tuple[str, ...] = ()
+    """What was otherwise when the old figure was measured: the GPUs, the engine's version."""
 
 
 def verify(
@@ -77,6 +83,25 @@ def verify(
         tolerance=expected.tolerance,
         broken=broken,
     )
+
+
+def unlike(
+    expected: Expectation, engine_version: str, gpus: Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return in what the new launches are unlike the old ones; what is not known is no difference.
+
+    Args:
+        expected: the old figure.
+        engine_version: the version that runs now; empty where it does not tell.
+        gpus: the names of the machine's GPUs; None where nobody looked.
+    """
+    told = []
+    if expected.gpus and gpus is not None and set(gpus) != set(expected.gpus):
+        here = ", ".join(sorted(set(gpus))) or "none"
+        told.append(f"GPUs: {', '.join(expected.gpus)} then, {here} now")
+    if engine_version and expected.engine_version not in {"", engine_version}:
+        told.append(f"engine version: {expected.engine_version} then, {engine_version} now")
+    return tuple(told)
 
 
 def _half_width(expected: Expectation, logs: Sequence[float]) -> float:

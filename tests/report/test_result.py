@@ -135,3 +135,12 @@ def test_a_run_that_was_stopped_says_how_to_go_on() -> None:
     assert "--resume" not in printed(conclusion(events), 80)
     stopped = events[-1].model_copy(update={"state": "cancelled"})
     assert "`autotuner --resume chat#2` goes on" in printed(conclusion([*events[:-1], stopped]), 80)
+
+
+def test_a_pinned_task_is_held_against_its_record() -> None:
+    text = f"{TEXT}expect: {{value: 9000, repeats: 3, noise: 0.01, engine_version: '0.9'}}\n"
+    shown = printed(conclusion(chat_events(), text), 300)
+    assert "Against its record: regression: " in shown
+    assert "9,000 tok/s/GPU expected" in shown
+    assert "(measured otherwise: engine version: 0.9 then, 1.0 now)." in shown
+    assert "Against its record" not in printed(conclusion(chat_events()), 300)

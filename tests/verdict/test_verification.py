@@ -5,7 +5,7 @@ import pytest
 
 from core.events import Experiment, Failure, FailureKind, Outcome
 from core.task import Expectation
-from core.verdict.verification import Verification, verify
+from core.verdict.verification import Verification, unlike, verify
 from tests.builders import experiment, sub_round, verdict
 
 
@@ -82,3 +82,14 @@ def test_it_is_hardly_ever_wrong(true_change: float, wrong: str) -> None:
         made = [launch(float(value)) for value in new]
         mistakes += verify(expected, made, "maximize_throughput").status == wrong
     assert mistakes / 400 <= 0.03
+
+
+def test_what_is_otherwise_than_it_was_is_told() -> None:
+    old = WELL_KNOWN.model_copy(update={"gpus": ("H100",), "engine_version": "0.31.0"})
+    assert unlike(old, "0.31.0", ["H100", "H100"]) == ()
+    assert unlike(old, "0.32.0", ["A100"]) == (
+        "GPUs: H100 then, A100 now",
+        "engine version: 0.31.0 then, 0.32.0 now",
+    )
+    assert unlike(old, "", []) == ("GPUs: H100 then, none now",)
+    assert unlike(old, "", None) == unlike(WELL_KNOWN, "0.32.0", ["A100"]) == ()
