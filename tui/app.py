@@ -127,10 +127,7 @@ class Autotuner(App[None]):
         """Ask these questions, and no others, from now on."""
         self._questions = [Question(read_standing, self._show_standing), *questions]
         for source, follower in self._followers.items():
-            readings = [question.read for question in self._questions if question.of == source]
-            if readings and not follower.is_alive():
-                follower.start()
-            follower.follow(readings)
+            follower.follow([q.read for q in self._questions if q.of == source])
 
     def say(self, text: str, style: str = "accent") -> None:
         """Show a message for some seconds."""

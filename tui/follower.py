@@ -98,8 +98,12 @@ class Follower(threading.Thread, Generic[S]):
         """Seconds that the last round took."""
 
     def follow(self, readings: Sequence[Reading[S]]) -> None:
-        """Run these readings from now on, and at once. May be called from any thread."""
+        """Run these readings from now on, and at once. The first of them start the thread."""
         self._readings = tuple(readings)
+        if self.ident is None:  # nothing told to a loop that does not run is ever let go
+            if readings:
+                self.start()
+            return
         with contextlib.suppress(RuntimeError):  # the loop is closed: the app is leaving
             self._loop.call_soon_threadsafe(self._wake.set)
 

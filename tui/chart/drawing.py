@@ -149,6 +149,7 @@ def plotted(
             plot.plot([*map(_clamped, xs)], [*map(_clamped, ys)], marker=marker, color=color)
     more(plot)
     drawn = _parsed(plot.build())
+    vars(plot).clear()  # it refers to itself, and would wait for the garbage collector
     blank = [_BLANK] * columns
     return [(row + blank)[:columns] for row in (drawn + [[]] * rows)[:rows]]
 

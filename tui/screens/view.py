@@ -42,6 +42,8 @@ class View(Screen[None]):
     """Whose keys work here, beside those that work everywhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = []
+    BLANK = True
+    """The parts cover it, so its own lines need not be made."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         cls.BINDINGS = [

@@ -4,7 +4,7 @@ Textual's own widgets repaint themselves whole when one figure changes, which co
 terminal the whole screen once a second. Here the new picture is compared with the old one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.segment import Segment
 from textual.events import Resize
@@ -48,6 +48,10 @@ class Canvas(Widget):
         """Draw for the new size."""
         self.redraw_all()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return lines that are gone once they are drawn over."""
+        return [_Row(strip, strip.cell_length) for strip in super().render_lines(crop)]
+
     def render_line(self, y: int) -> Strip:
         """Return one line as Textual wants it."""
         palette = self.palette
@@ -61,6 +65,19 @@ class Canvas(Widget):
         """The colours of the app."""
         palette = getattr(self.app, "palette", None)
         return palette if isinstance(palette, Palette) else PALETTES["dark"]
+
+
+class _Row(Strip):
+    """A line that does not refer to itself.
+
+    Textual's remembers how it was divided, also into itself as the only part; so every line that
+    was ever drawn would wait for the garbage collector, which comes by once in a long while.
+    """
+
+    def divide(self, cuts: Iterable[int]) -> Sequence[Strip]:
+        """Return the parts between the cuts, the last of which is the end."""
+        cuts = [cut for cut in cuts if cut <= self.cell_length]
+        return [self] if cuts == [self.cell_length] else super().divide(cuts)
 
 
 def _changed(before: Sequence[Line], after: Sequence[Line], width: int) -> list[Region]:
