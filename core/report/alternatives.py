@@ -8,8 +8,8 @@ from core.events import Experiment
 from core.report.standing import standing
 from core.task import Configuration, Frozen, Objective, Task, maximised, objective_metric
 from core.verdict import objective_value
-from core.verdict.comparison import geometric_mean
 from core.verdict.front import costs, pareto_front
+from core.verdict.repeats import geometric_mean
 
 Respect: TypeAlias = Literal[
     "throughput_per_gpu", "latency", "ttft", "gpus", "energy", "price", "start"

@@ -11,8 +11,8 @@ from core.report.quantities import LATENCIES
 from core.search import Space
 from core.task import Configuration, FlagValue
 from core.verdict import objective_metric
-from core.verdict.comparison import pooled_noise
 from core.verdict.effects import Effect, Interaction, fresh_effect, with_fresh
+from core.verdict.repeats import pooled_noise
 
 if TYPE_CHECKING:
     from core.search.effects import LocalEffects

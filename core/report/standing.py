@@ -10,7 +10,7 @@ from statistics import fmean
 
 from core.events import Experiment, Phase, SloVerdict, SubRound
 from core.task import Configuration, Frozen, Level, Task
-from core.verdict.comparison import geometric_mean
+from core.verdict.repeats import geometric_mean
 
 
 class Margin(Frozen):

@@ -9,8 +9,9 @@ from core.run.agenda import Agenda
 from core.run.steps import Attribute, Conclude, EndSearch, Measure, Reopen, Step, Stop, Wait
 from core.run.view import View
 from core.task import DEFAULTS, Configuration
-from core.verdict.comparison import detectable, drift, pooled_noise
+from core.verdict.comparison import detectable, drift
 from core.verdict.margin import objective_of
+from core.verdict.repeats import pooled_noise
 
 
 @dataclass(frozen=True)

@@ -20,16 +20,14 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from statistics import fmean
 from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 import scipy  # its parts are imported at first use
 
-K = TypeVar("K", bound=Hashable)
+from core.verdict.repeats import LOOKS, mean_log, pooled_noise, student
 
-LOOKS = (3, 5, 7)
-"""Repeats a side after which is decided whether to go on."""
+K = TypeVar("K", bound=Hashable)
 
 ALPHA = 0.025
 """Chance, at each look, that any of several equals is called better."""
@@ -124,7 +122,7 @@ def differences(
         # Arms of unequal noise would otherwise lend the noisy one the certainty of the others.
         own = pooled_noise([defaults, values]) or 0.0
         found[name] = Difference(
-            estimate=sign * (_mean_log(values) - _mean_log(defaults)),
+            estimate=sign * (mean_log(values) - mean_log(defaults)),
             error=math.hypot(
                 max(own, noise) * math.sqrt(1 / len(values) + 1 / len(defaults)),
                 resolution / math.sqrt(6),  # uniform on either side
@@ -136,24 +134,6 @@ def differences(
             maximised=maximised,
         )
     return found
-
-
-def pooled_noise(groups: Sequence[Sequence[float]]) -> float | None:
-    """Return the standard deviation of one measurement on the log scale: about its share.
-
-    None where nothing was measured twice.
-
-    Args:
-        groups: repeats of one configuration each, above 0.
-    """
-    degrees = sum(len(group) - 1 for group in groups if group)
-    if degrees < 1:
-        return None
-    squares = 0.0
-    for group in groups:
-        middle = _mean_log(group) if group else 0.0
-        squares += sum((math.log(value) - middle) ** 2 for value in group)
-    return math.sqrt(squares / degrees)
 
 
 def power(
@@ -235,7 +215,7 @@ def drift(repeats: Sequence[tuple[float, float]]) -> Drift | None:
     residual = y - y.mean() - slope * x
     degrees = len(repeats) - 2
     error = math.sqrt(float(residual @ residual) / degrees / float(x @ x))
-    half = float(scipy.special.stdtrit(degrees, 1 - ALPHA)) * error
+    half = student(degrees, 1 - ALPHA) * error
     return Drift(
         change=math.expm1(slope * span),
         low=math.expm1((slope - half) * span),
@@ -243,15 +223,6 @@ def drift(repeats: Sequence[tuple[float, float]]) -> Drift | None:
         per_hour=math.expm1(slope * 3600),
         repeats=len(repeats),
     )
-
-
-def geometric_mean(values: Sequence[float]) -> float:
-    """Return the figure that a comparison on the log scale speaks of."""
-    return math.exp(_mean_log(values))
-
-
-def _mean_log(values: Sequence[float]) -> float:
-    return fmean(math.log(value) for value in values)
 
 
 _PLAYS = 4_000
@@ -281,12 +252,10 @@ def _dunnett(t: float, degrees: int, repeats: Sequence[int], control: int) -> fl
 @lru_cache(maxsize=256)
 def _critical(alpha: float, degrees: int, repeats: tuple[int, ...], control: int) -> float:
     """Return the t that is reached with a chance of `alpha` where all equal the defaults."""
-    low = float(scipy.special.stdtrit(degrees, 1 - alpha))
+    low = student(degrees, 1 - alpha)
     if len(repeats) == 1:
         return low
-    high = float(
-        scipy.special.stdtrit(degrees, 1 - alpha / len(repeats))
-    )  # Bonferroni's is never below
+    high = student(degrees, 1 - alpha / len(repeats))  # Bonferroni's is never below
     while high - low > 1e-4:
         middle = (low + high) / 2
         enough = _dunnett(middle, degrees, repeats, control) >= 1 - alpha

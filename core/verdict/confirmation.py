@@ -19,8 +19,9 @@ from core.events import (
     Gain,
 )
 from core.task import DEFAULTS, Configuration, Objective, Slo, maximised
-from core.verdict.comparison import LOOKS, Difference, differences, geometric_mean
+from core.verdict.comparison import Difference, differences
 from core.verdict.margin import Standing, held, objective_of, scatter, standing
+from core.verdict.repeats import LOOKS, geometric_mean
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from itertools import combinations
 from statistics import fmean
 from typing import Literal, TypeAlias
 
-import scipy  # its parts are imported at first use
 from pydantic import ConfigDict, Field, computed_field
 
 from core.task import FlagValue, Frozen
+from core.verdict.repeats import student
 
 Basis: TypeAlias = Literal["fresh", "model"]
 """`fresh`: launches that revert this one flag. `model`: the search's model, interval widened."""
@@ -123,7 +123,7 @@ def fresh_effect(
         return None
     estimate = fmean(groups[1]) - fmean(groups[0])
     error = math.sqrt(squares / freedom * sum(1 / len(group) for group in groups))
-    half = float(scipy.special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    half = student(freedom, (1 + CONFIDENCE) / 2) * error
     return Effect(
         flag=flag,
         value=value,

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-import scipy  # its parts are imported at first use
-
 from core.events import Experiment, FailureKind, Outcome
 from core.task import Slo
-from core.verdict.comparison import LOOKS, pooled_noise
+from core.verdict.repeats import LOOKS, pooled_noise, student
 
 CLEAR = 0.95
 """Confidence at which a hard SLO is kept by more than the noise."""
@@ -91,7 +89,7 @@ def standing(
         if not target.hard_fail or not figures:
             continue
         noise = (known or {}).get(metric, USUAL)
-        t = float(scipy.special.stdtrit(noise.degrees, CLEAR)) * noise.noise
+        t = student(noise.degrees, CLEAR) * noise.noise
         bound = math.log(target.threshold * (1 + target.fail_ratio))
         reach = t / math.sqrt(len(figures))
         enough = reach if len(figures) < LOOKS[0] else 0.0

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Literal, TypeAlias
 
-import scipy  # its parts are imported at first use
-
 from core.events import Experiment
 from core.task import Expectation, Frozen, Objective, maximised
 from core.verdict.margin import counts, held, objective_of
+from core.verdict.repeats import student
 
 Status: TypeAlias = Literal["holds", "regression", "inconclusive"]
 
@@ -113,7 +112,7 @@ def _half_width(expected: Expectation, logs: Sequence[float]) -> float:
     spread = math.sqrt(1 / len(logs) + 1 / expected.repeats)
     if freedom < 1:
         return 1.96 * UNKNOWN_NOISE * spread
-    return float(scipy.special.stdtrit(freedom, 0.975)) * math.sqrt(squares / freedom) * spread
+    return student(freedom, 0.975) * math.sqrt(squares / freedom) * spread
 
 
 def _share(logarithm: float, *, up: bool) -> float:

@@ -11,15 +11,13 @@ from scipy import stats
 from core.verdict import comparison
 from core.verdict.comparison import (
     ALPHA,
-    LOOKS,
     Difference,
     detectable,
     differences,
     drift,
-    geometric_mean,
-    pooled_noise,
     power,
 )
+from core.verdict.repeats import LOOKS
 
 
 def difference(t: float, *, degrees: int, repeats: tuple[int, ...], control: int) -> Difference:
@@ -100,14 +98,6 @@ def test_a_noisy_contender_does_not_borrow_the_certainty_of_the_others() -> None
 def test_without_repeats_nothing_is_compared() -> None:
     assert differences({1: [2.0]}, [1.0], maximised=True) == {}
     assert differences({1: []}, [1.0, 1.1], maximised=True) == {}
-    assert pooled_noise([[1.0], [2.0]]) is None
-
-
-def test_noise_is_pooled_over_configurations_of_any_size() -> None:
-    rng = np.random.default_rng(1)
-    groups = [list(scale * np.exp(0.03 * rng.standard_normal(5))) for scale in (1, 50, 4000) * 40]
-    assert pooled_noise(groups) == pytest.approx(0.03, rel=0.1)
-    assert geometric_mean([1.0, 4.0]) == pytest.approx(2.0)
 
 
 def test_power_is_what_it_says() -> None:
@@ -156,5 +146,5 @@ def test_drift_is_told_from_noise() -> None:
 
 
 def test_the_looks_are_taken_with_the_chance_of_error_that_is_told() -> None:
-    assert comparison.LOOKS == (3, 5, 7)
+    assert LOOKS == (3, 5, 7)
     assert comparison.ALPHA == 0.025

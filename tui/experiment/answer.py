@@ -2,11 +2,14 @@
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from core.events import Experiment, LevelProgress, Verdict
-from core.report.request_latencies import RequestLatencies, request_latencies
 from core.store import StoredTask, TaskSummary, Viewer
 from tui.live import EVENTS
+
+if TYPE_CHECKING:
+    from core.report.request_latencies import RequestLatencies
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class ExperimentAnswer:
     """How the load level under way is doing."""
     level: int
     """Index of the load level that is looked at."""
-    latencies: RequestLatencies | None
+    latencies: "RequestLatencies | None"
     """Of the requests of that level, if they were asked for and are kept."""
     now: float
     """Unix time at which it was read."""
@@ -71,7 +74,10 @@ async def read_experiment(
     if with_requests and experiment.sub_rounds:
         index = experiment.sub_rounds[level].index
         packed = await viewer.samples(task_id, number, index)
-        latencies = None if packed is None else request_latencies(packed)
+        if packed is not None:
+            from core.report.request_latencies import request_latencies  # with all of NumPy
+
+            latencies = request_latencies(packed)
     return ExperimentAnswer(
         stored=stored,
         summary=summary,
