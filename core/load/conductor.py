@@ -1,8 +1,8 @@
 """The course of one level: warm up until the load is steady, measure, see the last answers home.
 
-    warming     the level's own load, until it is steady or a bound is reached. The window opens
-                where the steady stretch began
-    measuring   until as many requests as planned have begun; there the window closes
+    warming     the level's own load, until it is full or a bound is reached; there the window opens
+    measuring   until as many requests as planned have begun; there the window closes. If what came
+                first was not like the rest, the window opens later instead, and goes on
     following   the load stays on, so that the last requests of the window end under it too
 
 So throughput is taken while the load was full, without ramp and drain, and latencies are those of
@@ -57,7 +57,8 @@ class Conductor:
         self._opened = 0
         self._closed: int | None = None
         slots = plan.level.concurrency or 1
-        self._next_look = max(FEWEST_LOOKED_AT, 2 * slots, plan.requests // 4)
+        self._first_look = max(FEWEST_LOOKED_AT, 2 * slots, plan.requests // 4)
+        self._next_look = self._first_look
         self._phase_began = seen.began
         self._reported = seen.began
 
@@ -131,7 +132,8 @@ class Conductor:
         if self._plan.level.concurrency is None:
             piled = piling_up(self._seen, opened, closed)
             return "requests came faster than they were answered, and piled up" if piled else None
-        change = drifting(self._plan, self._seen, opened, closed)
+        # The load stays on until the last answer is home, and tells of the same throughput.
+        change = drifting(self._seen, opened, self._seen.now)
         return None if change is None else f"throughput changed by {change:+.0%} while measured"
 
     def _stuck(self) -> Integers:
@@ -147,18 +149,26 @@ class Conductor:
         return (self._seen.now - moment) / 1e9
 
     def _measure(self) -> tuple[int, int] | None:
-        plan = self._plan
-        dues = self._dues_since(self._opened)
-        most = plan.longest
+        at = self._end()
+        since = self._warmth.confirmed(self._opened, at_last=at is not None)
+        if since is not None and since > self._opened:
+            self._open(since)
+        elif since is not None and at is not None:
+            return self._close(at)
+        return None
+
+    def _end(self) -> int | None:
+        """Return where the window should close; None: not yet."""
+        plan, dues = self._plan, self._dues_since(self._opened)
         may_end_early = plan.precision is not None or plan.settle_slos
-        if may_end_early and self._next_look <= len(dues) < most:
+        if may_end_early and self._next_look <= len(dues) < plan.longest:
             self._next_look = math.ceil(len(dues) * LOOK_AGAIN)
             if self._known_well_enough():
-                return self._close(int(dues[-1]))
-        if len(dues) > most:
-            return self._close(int(dues[most]))
+                return int(dues[-1])
+        if len(dues) > plan.longest:
+            return int(dues[plan.longest])
         if self._seen.exhausted and len(dues):
-            return self._close(int(dues[-1]) + 1)
+            return int(dues[-1]) + 1
         return None
 
     def _known_well_enough(self) -> bool:
@@ -190,9 +200,14 @@ class Conductor:
             return
         if self._seen.completed == 0:
             raise MeasurementError(self._never_warm())
+        self._open(since)
+
+    def _open(self, since: int) -> None:
+        """Open the window with the first request that was due since then, if there is one."""
         dues = self._dues_since(since)
         if len(dues):
             self._opened = self._phase_began = int(dues[0])
+            self._next_look = self._first_look
             self.phase = "measuring"
 
     def _check_failures(self) -> None:

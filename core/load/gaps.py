@@ -18,11 +18,11 @@ from core.load.records import Table
 from core.load.statistics import (
     CONFIDENCE,
     SHARES,
+    exact_share,
     interval_ranks,
     long_run,
     mixed_interval,
     rank,
-    wilson,
 )
 from core.task import Statistic
 
@@ -53,12 +53,11 @@ def describe_gaps(came: Integers, requests: int, missing: Integers = _NONE) -> D
     """Return the distribution of gaps given as (slice of time, bin, count); None for none.
 
     Gaps are far from independent: those of a request are alike, and a stall of the engine stretches
-    one in every stream at once. So they are worth fewer than they are, and how many is asked of
-    time: of a series of steps, with by how many gaps each is over or under its share of those up to
-    a percentile, the variance of the sum is p (1 − p) times the gaps' number squared over the
-    number that they are worth (Woodruff, JASA 1952; Korn & Graubard, Survey Methodology 1998, who
-    take the t quantile of the variance's own degrees of freedom into account). As a request may
-    fail with all its gaps, no percentile of them is known that so many requests could not tell.
+    one in every stream at once. So they are worth fewer than they are. The share of them that are
+    up to a percentile has a variance, from which follows how many independent ones would be worth
+    as much (Woodruff, JASA 1952; Korn & Graubard, Survey Methodology 1998, who take the t quantile
+    of that variance's own degrees of freedom into account). It adds up from that of the gaps that
+    came, over steps of time, and from that of the requests that failed with all their gaps.
 
     Args:
         came: the gaps that were seen.
@@ -77,14 +76,17 @@ def describe_gaps(came: Integers, requests: int, missing: Integers = _NONE) -> D
     places = {
         name: int(np.searchsorted(upto, rank(share, total) + 1)) for name, share in SHARES.items()
     }
-    steps = _Steps.of(gaps)
+    steps, failing = _Steps.of(came), _Failing.of(came, missing, requests)
     intervals: dict[Statistic, Interval] = {}
     if steps.count >= FEWEST_STEPS:
-        intervals["mean"] = _mean_interval(came, missing, requests)
+        intervals["mean"] = _mean_interval(steps, failing, came, missing)
         for name, share in SHARES.items():
             if interval_ranks(share, requests) is None:
-                continue
-            worth = min(steps.worth(position <= places[name]), steps.worth(position < places[name]))
+                continue  # a request may fail with all its gaps, so there are too few of them
+            at = places[name]
+            worth = min(
+                _worth(steps, failing, position <= at), _worth(steps, failing, position < at)
+            )
             if ends := interval_ranks(share, total, max(1.0, worth)):
                 low, high = np.searchsorted(upto, np.array(ends) + 1)
                 intervals[name] = float(values[low]), float(values[high])
@@ -128,34 +130,69 @@ class _Steps:
         quantile = float(scipy.special.stdtrit(freedom, (1 + CONFIDENCE) / 2))
         return math.sqrt(variance * self.count) / float(sizes.sum()), quantile
 
-    def worth(self, inside: Flags) -> float:
-        """Return how many independent gaps tell as much of the share of those `inside`."""
-        total = float(self.weights.sum())
-        share = float(self.weights[inside].sum()) / total
-        error, quantile = self.spread(inside)
-        if error == 0 or not 0 < share < 1:
-            return total
-        normal = float(scipy.special.ndtri((1 + CONFIDENCE) / 2))
-        return min(total, share * (1 - share) / error**2 * (normal / quantile) ** 2)
+
+@dataclass(frozen=True)
+class _Failing:
+    """The requests that failed, and so brought none of their gaps."""
+
+    count: int
+    requests: int
+    ratio: float
+    """Gaps that one of them owes, as a share of those that one of the others brought."""
+
+    @classmethod
+    def of(cls, came: Integers, missing: Integers, requests: int) -> "_Failing":
+        count = len(missing)
+        if count == 0:
+            return cls(0, requests, 1.0)
+        each = float(came[:, 2].sum()) / (requests - count)
+        return cls(count, requests, float(missing[:, 2].mean()) / each)
+
+    def of_gaps(self, share: float) -> float:
+        """Return which share of the gaps is owed where that share of the requests fails."""
+        return share * self.ratio / (share * self.ratio + 1 - share)
+
+    @property
+    def share(self) -> float:
+        """Of the gaps, that is owed."""
+        return self.of_gaps(self.count / self.requests)
+
+    @property
+    def variance(self) -> float:
+        """Of that share. Two of four more requests failed: none that did is not none that could
+        (Agresti & Coull, The American Statistician 1998)."""
+        share = (self.count + 2) / (self.requests + 4)
+        return share * (1 - share) / (self.requests + 4) * self.ratio**2
 
 
-def _mean_interval(came: Integers, missing: Integers, requests: int) -> Interval:
+def _worth(steps: _Steps, failing: _Failing, inside: Flags) -> float:
+    """Return how many independent gaps would tell as much of the share of those `inside`.
+
+    Args:
+        inside: for each row of gaps, those that came before those that are missing.
+    """
+    seen, total = len(steps.weights), float(steps.weights.sum()) / (1 - failing.share)
+    error, quantile = steps.spread(inside[:seen])
+    came = float(steps.weights[inside[:seen]].sum() / steps.weights.sum())
+    owed = float(inside[seen:].mean()) if failing.count else 0.0
+    share = came + failing.share * (owed - came)
+    variance = ((1 - failing.share) * error) ** 2 + (owed - came) ** 2 * failing.variance
+    if variance == 0 or not 0 < share < 1:
+        return total
+    normal = float(scipy.special.ndtri((1 + CONFIDENCE) / 2))
+    return min(total, share * (1 - share) / variance * (normal / quantile) ** 2)
+
+
+def _mean_interval(steps: _Steps, failing: _Failing, came: Integers, missing: Integers) -> Interval:
     """Return the 95 % interval of the mean gap."""
-    seen, steps = middles(came[:, 1]) / 1e9, _Steps.of(came)
+    seen = middles(came[:, 1]) / 1e9
     mean = float(np.average(seen, weights=came[:, 2]))
     error, quantile = steps.spread(seen)
-    if len(missing) == 0:
+    if failing.count == 0:
         return mean - quantile * error, mean + quantile * error
-    failed = len(missing)
-    each, owed = came[:, 2].sum() / (requests - failed), missing[:, 2].mean()
-
-    def share_of_gaps(share: float) -> float:
-        return float(share * owed / (share * owed + (1 - share) * each))
-
-    low, high = map(share_of_gaps, wilson(failed, requests))
+    low, high = map(failing.of_gaps, exact_share(failing.count, failing.requests))
     never = float(np.average(middles(missing[:, 1]) / 1e9, weights=missing[:, 2]))
-    share = share_of_gaps(failed / requests)
-    return mixed_interval((mean, quantile * error), never, (low, share, high))
+    return mixed_interval((mean, quantile * error), never, (low, failing.share, high))
 
 
 def scaled(distribution: Distribution | None, divisor: float) -> Distribution | None:

@@ -15,8 +15,8 @@ from core.load.sweep import decided
 from core.load.warmth import Batches
 from core.task import Statistic
 
-FEWEST_PERIODS = 3
-"""Fewest lengths of a request from which an interval of throughput is stated."""
+FEWEST_BATCHES = 3
+"""Fewest of the batches from which an interval of throughput is stated."""
 
 
 def relative_error(
@@ -29,7 +29,7 @@ def relative_error(
     """
     family, statistic = metric_parts(metric)
     if statistic is None:
-        mean, margin = _throughput(plan, seen, opened, closed)
+        mean, margin = _throughput(seen, opened, closed)
         return margin / mean if mean and margin is not None else None
     found = _described(family, plan, seen, opened, closed)
     return None if found is None else _half_width(found, statistic)
@@ -58,26 +58,22 @@ def _described(
 
 
 def throughput_interval(
-    plan: LevelPlan, seen: Observations, opened: int, closed: int, throughput: float
+    seen: Observations, opened: int, closed: int, throughput: float
 ) -> Interval | None:
-    """Return the 95 % interval of an output throughput, by the means of its window's periods."""
-    mean, margin = _throughput(plan, seen, opened, closed)
+    """Return the 95 % interval of an output throughput, by the rates of its window's batches."""
+    mean, margin = _throughput(seen, opened, closed)
     if not mean or margin is None:
         return None
     return throughput * (1 - margin / mean), throughput * (1 + margin / mean)
 
 
-def _throughput(
-    plan: LevelPlan, seen: Observations, opened: int, closed: int
-) -> tuple[float, float | None]:
+def _throughput(seen: Observations, opened: int, closed: int) -> tuple[float, float | None]:
     """Return the mean rate of content, and half its 95 % interval (batch means)."""
-    batches = Batches.of(plan, seen.rows(), opened, closed)
-    rates = batches.rates(seen) if batches else None
-    if batches is None or rates is None or len(rates) < FEWEST_PERIODS * batches.period:
+    batches = Batches.of(seen.rows(), opened, closed)
+    if batches is None or batches.count < FEWEST_BATCHES:
         return 0.0, None
-    periods = len(rates) // batches.period
-    means = rates[-periods * batches.period :].reshape(periods, -1).mean(axis=1)
-    return float(means.mean()), _margin(means)
+    rates = batches.rates(seen)
+    return float(rates.mean()), _margin(rates)
 
 
 def _margin(means: Floats) -> float:

@@ -1,31 +1,50 @@
-"""Is a load steady? A stated test for the drift of a series of rates. Pure.
+"""Is a load steady? What of a series of rates to leave out, and whether the rest drifts. Pure.
 
-Requests of one length make throughput swing with their own period, however steady it is. So the
-last period is held against the first, and the noise is that of the differences a whole period apart
-(for a batch of independent noise σ², such a difference has 2σ², and the means of two periods of s
-batches differ by 2σ²/s).
+Requests of one length make throughput swing with their own period, however steady it is. So each
+rate is that of about a request's length (`core.load.warmth.Batches`): slots that end together do
+not show in it.
 
-The series is steady when its drift is shown to be small, not merely when it was not shown to be
-large: the whole 90 % interval has to lie within ±10 % of the mean rate (two one-sided tests at 5 %;
-Schuirmann 1987). A series too short or too noisy to tell is not steady yet.
+What the start of the load has left in the series is left out by the marginal standard error rule:
+of the first half, just so much that the standard error of the mean of the rest is the least (MSER;
+White, "An effective truncation heuristic for bias reduction in simulation output", Simulation
+1997). Where that moves the mean by less than `WORTH_IT`, there is nothing to leave out.
+
+Of made-up series of 8 to 16 rates with 1 to 4 % of noise, 2 % of the steady ones were cut. Of those
+that began 40 % low for one rate, 20 % low for two, or 50 % low and then ever less, 97 % were; of
+those that grew by 20 % throughout, 89 %, and by 40 %, 99 %.
 """
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import scipy  # its parts are imported at first use
 
 from core.load.histogram import Floats
 
 TOLERANCE = 0.10
 """Drift over the series that still counts as steady, as a share of the mean rate."""
-DIFFERENCES = 4
-"""Fewest differences between periods that are judged by."""
+WORTH_IT = 0.02
+"""Change of the mean, as a share of it, for which rates are left out."""
+FEWEST = 4
+"""Fewest rates that are judged by."""
+
+
+def transient(rates: Floats) -> int:
+    """Return how many of the first rates to leave out: 0 for a steady series, or too short a one,
+    half of it at most."""
+    count = len(rates)
+    if count < FEWEST or not rates.any():
+        return 0
+    errors = [float(rates[cut:].var()) / (count - cut) for cut in range(count // 2 + 1)]
+    cut = int(np.argmin(errors))
+    moved = abs(float(rates[cut:].mean() / rates.mean()) - 1)
+    return cut if moved > WORTH_IT else 0
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How much a series of rates changed from its first period to its last."""
+    """How much a series of rates changed from its first to its last, by its straight line."""
 
     change: float
     """As a share of the mean rate."""
@@ -33,39 +52,27 @@ class Drift:
     """Half the 90 % interval of `change`."""
 
     @property
-    def steady(self) -> bool:
-        """Whether the change is certainly small."""
-        return abs(self.change) + self.margin <= TOLERANCE
-
-    @property
     def evident(self) -> bool:
         """Whether the change is certainly there."""
         return abs(self.change) > self.margin
 
 
-def drift(rates: Floats, period: int) -> Drift | None:
+def drift(rates: Floats) -> Drift | None:
     """Return the drift of a series; None when there is too little of it, or nothing happened.
 
-    Args:
-        rates: the rate in each batch of time, in order.
-        period: batches after which the rate may repeat itself.
+    By least squares; the noise is what the line leaves over.
     """
-    count = len(rates) - period
-    if count < max(DIFFERENCES, period) or not rates.any():
+    count = len(rates)
+    if count < FEWEST or not rates.any():
         return None
     mean = float(rates.mean())
-    differences = rates[period:] - rates[:-period]
-    error = math.sqrt(float(differences.var(ddof=1)) / period)
+    steps = np.arange(count) - (count - 1) / 2
+    squares = float((steps**2).sum())
+    slope = float(steps @ rates) / squares
+    left_over = float(((rates - mean - slope * steps) ** 2).sum())
+    error = math.sqrt(left_over / (count - 2) / squares)
+    quantile = float(scipy.special.stdtrit(count - 2, 0.95))
     return Drift(
-        change=float(rates[-period:].mean() - rates[:period].mean()) / mean,
-        margin=float(scipy.special.stdtrit(count - 1, 0.95)) * error / mean,
+        change=slope * (count - 1) / mean,
+        margin=quantile * error * (count - 1) / mean,
     )
-
-
-def steady_span(rates: Floats, period: int) -> int | None:
-    """Return how many of the latest rates form the longest steady series; None when none do."""
-    for length in range(len(rates), 2 * period - 1, -1):
-        found = drift(rates[len(rates) - length :], period)
-        if found is not None and found.steady:
-            return length
-    return None

@@ -109,6 +109,15 @@ def wilson(good: float, total: float) -> Interval:
     return max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))
 
 
+def exact_share(count: float, total: float) -> Interval:
+    """Return the 95 % interval of a proportion that holds it at least so often, however rare what
+    is counted is (Clopper & Pearson, Biometrika 1934)."""
+    tail = (1 - CONFIDENCE) / 2
+    low = scipy.special.betaincinv(count, total - count + 1, tail) if count else 0.0
+    high = scipy.special.betaincinv(count + 1, total - count, 1 - tail) if count < total else 1.0
+    return float(low), float(high)
+
+
 def describe(values: Floats, *, failed: Floats | None = None) -> Distribution | None:
     """Return the distribution of `values`, given in time order; None when there is none.
 
@@ -156,7 +165,7 @@ def _mean_interval(half: float, ranked: Floats, count: int, worth: float) -> Int
     share = 1 - count / len(ranked)
     if share == 0:
         return mean - half, mean + half
-    low, high = wilson(share * worth, worth)
+    low, high = exact_share(share * worth, worth)
     return mixed_interval((mean, half), float(ranked[count:].mean()), (low, share, high))
 
 

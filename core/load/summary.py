@@ -99,7 +99,7 @@ def summarise(
         input_throughput=float((served * prompt_tokens(completed)).sum()) / seconds,
         output_throughput=output_throughput,
         output_throughput_interval=throughput_interval(
-            plan, seen, window.opened, window.closed, output_throughput
+            seen, window.opened, window.closed, output_throughput
         ),
         goodput=held / seconds if bounds else None,
         goodput_by_slo={family: int(ok.sum()) / seconds for family, ok in keeping.items()},

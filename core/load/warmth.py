@@ -1,9 +1,10 @@
 """When the load of a level is warm, and since when. Pure.
 
 A closed loop is warm once every slot has had its opening request, which is shortened so that slots
-do not march in step, and throughput since then passes the test of `core.load.stationarity`. Batches
-are a quarter of a request long, so that in each about a quarter of the slots turn over; with
-fewer than four slots they are longer, so that about one does.
+do not march in step; from then on requests are measured. Whether throughput was steady all the
+while is asked of the measurement itself, as it tells more than any warm-up: after some lengths of a
+request, at every doubling, and at the end. What a slow start has left in it is cut off, and as much
+is measured anew (`core.load.stationarity`), within the time that the warm-up may take.
 
 In open loop throughput follows the arrivals, and says nothing. There the load is warm once the ramp
 is over and the requests under way do not evidently grow in number any more, and at the latest when
@@ -20,12 +21,16 @@ from core.load.ledger import SLICE
 from core.load.observations import Observations
 from core.load.plan import LevelPlan
 from core.load.records import Ending, Table
-from core.load.stationarity import TOLERANCE, drift, steady_span
+from core.load.stationarity import FEWEST, TOLERANCE, drift, transient
 
-PATIENCE = 4
-"""Lengths of a request after which a noisy load without evident drift counts as warm."""
+FIRST_LOOK = 8
+"""Batches after which the steadiness of a closed loop is looked at first."""
+MOST_CYCLES = 4
+"""Most lengths of a request that make up a batch."""
 OPEN_CYCLES = 3
 """Lengths of a request before an open loop is judged: it takes one to fill up."""
+STRETCHES = 5
+"""Stretches of time in each of which the requests under way are counted."""
 PILE = 0.25
 """Growth of the requests under way, as a share of their mean, that is a pile."""
 
@@ -40,6 +45,7 @@ class Warmth:
         """Whether the load was found steady, not just declared warm at a bound."""
         self.notes: list[str] = []
         self._since: int | None = None
+        self._next_look = 0
 
     def since(self) -> int | None:
         """Return since when the load has been warm, in nanoseconds; None: it is not, yet."""
@@ -48,28 +54,43 @@ class Warmth:
         seconds = (self._seen.now - self._seen.began) / 1e9
         if self._since is None and seconds > self._plan.warmup_seconds:
             self._since = self._seen.now
-            self.steady = False
-            self.notes.append(f"the load was not steady after {seconds:.0f} s of warm-up")
+            self._not_steady(seconds)
         return self._since
+
+    def confirmed(self, opened: int, *, at_last: bool) -> int | None:
+        """Return where the window should have opened: at `opened`, if throughput was steady since.
+
+        None: the window is about to close (`at_last`), and there is too little yet to tell by.
+        Meanwhile there is not always a look.
+        """
+        seen, most = self._seen, self._plan.warmup_seconds
+        seconds = (seen.now - seen.began) / 1e9
+        looking = at_last or seen.now >= self._next_look
+        if self._plan.level.concurrency is None or not self.steady or not looking:
+            return opened
+        batches = Batches.of(seen.rows(), opened, seen.now)
+        if batches is None or batches.count < (FEWEST if at_last else FIRST_LOOK):
+            return None if at_last and seconds < most else opened
+        self._next_look = seen.now + batches.count * batches.width
+        cut = transient(batches.rates(seen))
+        if cut == 0:
+            return opened
+        if seconds > most:
+            self._not_steady(seconds)
+            return opened
+        self._next_look = 0
+        return batches.end - (batches.count - cut) * batches.width
+
+    def _not_steady(self, seconds: float) -> None:
+        self.steady = False
+        self.notes.append(f"the load was not steady after {seconds:.0f} s of warm-up")
 
     def _closed_loop(self) -> int | None:
         seen, slots = self._seen, self._plan.level.concurrency or 1
         if seen.openings < slots:
             return None
         rows = seen.rows()
-        ramped_up = int(rows["end"][rows["opening"] == 1].max())
-        batches = Batches.of(self._plan, rows, ramped_up, seen.now)
-        if batches is None:
-            return None
-        rates = batches.rates(seen)
-        length = steady_span(rates, batches.period)
-        if length is None and len(rates) > PATIENCE * batches.period:
-            length = len(rates) // 2
-            found = drift(rates[-length:], batches.period)
-            if found is None or found.evident:
-                return None
-            self.notes.append("throughput is too noisy to bound its drift to 10 %")
-        return None if length is None else batches.end - length * batches.width
+        return int(rows["end"][rows["opening"] == 1].max())
 
     def _open_loop(self) -> int | None:
         seen = self._seen
@@ -88,26 +109,24 @@ class Warmth:
 
 @dataclass(frozen=True)
 class Batches:
-    """A stretch of time, cut up into batches of whole slices, some of which make up a period."""
+    """A stretch of time, cut up into batches that last about as long as a request, or a few."""
 
     end: int
     """In nanoseconds."""
     count: int
     width: int
-    """In nanoseconds."""
-    period: int
-    """Batches in about the length of a request."""
+    """In nanoseconds: whole slices."""
 
     @classmethod
-    def of(cls, plan: LevelPlan, rows: Table, opened: int, closed: int) -> "Batches | None":
-        """Cut up [opened, closed); None as long as no whole request has been answered."""
-        cycle = cycle_of(rows)
-        if cycle is None:
+    def of(cls, rows: Table, opened: int, closed: int) -> "Batches | None":
+        """Cut up [opened, closed); None as long as no request of it has been answered."""
+        whole = rows[(rows["ending"] == Ending.COMPLETED) & (rows["due"] >= opened)]
+        if len(whole) == 0:
             return None
-        period = min(plan.level.concurrency or 1, 4)
-        width = max(1, round(cycle / period / SLICE)) * SLICE
         end = closed // SLICE * SLICE
-        return cls(end, max(0, (end - opened - SLICE) // width), width, period)
+        length = max(0, end - opened - SLICE)
+        width = _whole_slices(float(np.median(whole["end"] - whole["due"])), length)
+        return cls(end, length // width, width)
 
     def rates(self, seen: Observations) -> Floats:
         """Return how many events with content arrived in each batch."""
@@ -115,6 +134,22 @@ class Batches:
             return np.zeros(0)
         slices = seen.chunks(self.end - self.count * self.width, self.end)
         return np.asarray(slices.reshape(self.count, -1).sum(axis=1))
+
+
+def _whole_slices(cycle: float, length: int) -> int:
+    """Return about how many nanoseconds are whole slices, and whole lengths of a request.
+
+    A few of the latter where one is far from any whole slices, and there is time enough.
+    """
+    width = max(1, round(cycle / SLICE)) * SLICE
+    for cycles in range(1, MOST_CYCLES + 1):
+        wider = max(1, round(cycles * cycle / SLICE)) * SLICE
+        if length < FIRST_LOOK * wider:
+            break
+        width = wider
+        if abs(width - cycles * cycle) <= cycles * cycle / 20:
+            break
+    return width
 
 
 def cycle_of(rows: Table) -> float | None:
@@ -141,14 +176,14 @@ def _passed(moments: Integers, edges: Floats) -> Floats:
 
 def piling_up(seen: Observations, opened: int, closed: int) -> bool:
     """Return whether the requests under way evidently grow in number over a stretch of time."""
-    found = drift(under_way(seen, np.linspace(opened, closed, 13)), period=4)
+    found = drift(under_way(seen, np.linspace(opened, closed, STRETCHES + 1)))
     return found is not None and found.change - found.margin > 0 and found.change > PILE
 
 
-def drifting(plan: LevelPlan, seen: Observations, opened: int, closed: int) -> float | None:
+def drifting(seen: Observations, opened: int, closed: int) -> float | None:
     """Return by which share throughput changed over a stretch of time, if it evidently did."""
-    batches = Batches.of(plan, seen.rows(), opened, closed)
-    found = drift(batches.rates(seen), batches.period) if batches else None
+    batches = Batches.of(seen.rows(), opened, closed)
+    found = drift(batches.rates(seen)) if batches else None
     if found is None or not found.evident or abs(found.change) < TOLERANCE:
         return None
     return found.change

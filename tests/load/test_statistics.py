@@ -171,11 +171,11 @@ def test_wilson_agrees_with_the_textbook() -> None:
 
 def test_the_interval_of_a_mean_holds_it_though_a_few_requests_fail() -> None:
     rng = np.random.default_rng(5)
-    share, timeout, inside = 0.05, 20.0, 0
+    share, timeout, inside = 0.02, 20.0, 0
     for _ in range(400):
         failed = int(rng.binomial(160, share))
         found = describe(rng.exponential(0.1, 160 - failed), failed=np.full(failed, timeout))
         assert found is not None
         low, high = found.intervals["mean"]
         inside += low <= share * timeout + (1 - share) * 0.1 <= high
-    assert inside / 400 > 0.93
+    assert inside / 400 > 0.93  # in 4 % of the runs, not one fails
