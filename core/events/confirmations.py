@@ -13,7 +13,7 @@ class Gain(Frozen):
     share: float
     """0.25 is a quarter more throughput, or a quarter less latency."""
     low: float
-    """Lower end of the 95 % interval, which holds for all that were compared at once."""
+    """Lower end of the 96 % interval, which holds for all that were compared at once."""
     high: float
     """Its upper end."""
     probability: float = Field(ge=0, le=1)

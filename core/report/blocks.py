@@ -8,10 +8,10 @@ from core.events import Experiment
 from core.report import figures, front_words, wording
 from core.report.characters import BEST, outcome_symbol
 from core.report.conclusion import Conclusion, outcome_in_words
-from core.report.findings import Findings
+from core.report.findings import Findings, noise_between
 from core.report.handover import documents
 from core.task import Objective, spell
-from core.verdict import maximised, objective_metric, rank_key
+from core.verdict import maximised, objective_metric
 
 MOST_ROWS = 50
 
@@ -69,9 +69,10 @@ def blocks(conclusion: Conclusion, found: Findings, *, experiments: bool = True)
     yield Words(found.headline)
     if found.simulated:
         yield Words("These figures are simulated: they come from a model of a machine.")
-    if gain := wording.gain(found):
-        what = "Objective against the defaults, which break an SLO"
-        yield Words(f"{what if found.defaults_fall_short else 'Gain over the defaults'}: {gain}.")
+    if found.confirmed is not None and not (found.keep_defaults or found.defaults_fall_short):
+        yield Words(f"It is {wording.probability(found.confirmed)}.")
+    elif (gain := wording.gain(found)) and found.defaults_fall_short:
+        yield Words(f"Its objective against that of the defaults: {gain}.")
     if soak := wording.soak(conclusion):
         yield Words(soak)
     yield from _standing(found)
@@ -140,7 +141,7 @@ def _failures(found: Findings) -> Iterator[Block]:
 
 
 def _alternatives(conclusion: Conclusion, found: Findings) -> Iterator[Block]:
-    front = found.front.experiments if len(found.front.experiments) > 1 else ()
+    front = front_words.tells(found.front, noise_between(found.confirmed))
     if not found.alternatives and not front:
         return
     yield Heading("Alternatives")
@@ -157,16 +158,17 @@ def _experiments(conclusion: Conclusion) -> Iterator[Block]:
         return
     task = conclusion.task.task
     metrics, objective = tuple(task.slo.targets()), task.optimization.objective
-    ranked = sorted(conclusion.experiments, key=lambda e: (rank_key(e.verdict), e.number))
+    ranked = conclusion.ranked
 
     def row(experiment: Experiment) -> tuple[str, ...]:
+        made = "" if experiment.origin in {"baseline", "search"} else f" ({experiment.origin})"
         verdict = experiment.verdict
         slos = {s.metric: s.actual for s in verdict.slos} if verdict else {}
         star = f"{BEST} " if experiment is conclusion.recommended else ""
         configuration = experiment.configuration
         return (
             f"{star}{experiment.number}",
-            f"{outcome_symbol(experiment)} {outcome_in_words(experiment)}",
+            f"{outcome_symbol(experiment)} {outcome_in_words(experiment)}{made}",
             _value(verdict.value if verdict else None, objective),
             *(figures.metric(metric, slos.get(metric)) for metric in metrics),
             *(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from core.events import Confirmation, Contender, Experiment, Gain, Outcome, RunState
+from core.events import Confirmation, Contender, Experiment, Gain, Outcome, RunState, SloVerdict
 from core.report import figures
 from core.store import StoredTask
 from core.verdict import gain, rank_key
@@ -27,6 +27,15 @@ class Conclusion:
     def experiments(self) -> tuple[Experiment, ...]:
         """Every experiment, by number."""
         return tuple(self.state.experiments[n] for n in sorted(self.state.experiments))
+
+    @cached_property
+    def ranked(self) -> tuple[Experiment, ...]:
+        """Every experiment, the best first; a soak, of one load level alone, ranks with none."""
+        return tuple(
+            sorted(
+                self.experiments, key=lambda e: (e.origin == "soak", rank_key(e.verdict), e.number)
+            )
+        )
 
     @property
     def winner(self) -> Experiment | None:
@@ -74,7 +83,7 @@ class Conclusion:
     @property
     def keep_defaults(self) -> bool:
         """Whether nothing is clearly better than defaults that keep the SLOs as well."""
-        if self.winner is None or self.gain is None or self._defaults_fall_short:
+        if self.winner is None or self.gain is None or self.defaults_fall_short:
             return False
         if self.winner is self.baseline:
             return True
@@ -82,17 +91,32 @@ class Conclusion:
             return self.confirmation.status != "better"
         return self.gain <= INDISTINCT
 
-    @property
-    def _defaults_fall_short(self) -> bool:
-        """Whether the defaults keep the SLOs less well than the winner."""
+    @cached_property
+    def defaults_fall_short(self) -> bool:
+        """Whether the defaults keep the SLOs less well than the winner, on every fresh launch."""
         winner, baseline = self.winner, self.baseline
         if winner is None or baseline is None or not (winner.verdict and baseline.verdict):
             return False
         if self.confirmation is not None and self.confirmation.status == "alone":
             return True
-        return (
-            not baseline.verdict.feasible or baseline.verdict.violation > winner.verdict.violation
+        ours, theirs = (
+            [e.verdict for e in self.fresh(one) or [one] if e.verdict] for one in (winner, baseline)
         )
+        if any(verdict.feasible for verdict in theirs):
+            least = min(verdict.violation for verdict in theirs)
+            return least > max((verdict.violation for verdict in ours), default=0.0)
+        return True
+
+    def fresh(self, experiment: Experiment) -> list[Experiment]:
+        """Return the fresh launches of an experiment's configuration that were measured."""
+        confirmation = self.confirmation
+        if confirmation is None:
+            return []
+        defaults = [confirmation.defaults] if confirmation.defaults else []
+        told = [*confirmation.contenders, *defaults]
+        numbers = [n for c in told if c.configuration == experiment.configuration for n in c.runs]
+        made = (self.state.experiments[number] for number in dict.fromkeys(numbers))
+        return [launch for launch in made if launch.measured]
 
     @property
     def simulated(self) -> bool:
@@ -123,7 +147,12 @@ class Conclusion:
             return "No configuration could be measured."
         nearest = min(measured, key=lambda e: (rank_key(e.verdict), e.number))
         assert nearest.verdict is not None
-        why = "; ".join(nearest.verdict.reasons)
+        why = "; ".join(map(_excess, (slo for slo in nearest.verdict.slos if slo.broken)))
+        why = why or "; ".join(nearest.verdict.reasons)
+        if nearest.verdict.feasible:
+            fallen = self.confirmation.contenders if self.confirmation else ()
+            why = "; ".join(r for c in fallen if c.experiment == nearest.number for r in c.reasons)
+            why = f"it did in the search, and not when it was launched anew ({why})"
         return f"No configuration holds the SLOs. Experiment {nearest.number} is nearest: {why}."
 
     def _of_winner(self, winner: Experiment) -> str:
@@ -133,16 +162,22 @@ class Conclusion:
             others = len({e.configuration for e in self.experiments if e.measured}) - 1
             if others == 0:
                 return f"Only the defaults are measured: {_value(winner)}."
+            if self.confirmation is not None and self.confirmation.status == "infeasible":
+                return "Keep the defaults: whatever looked better fails when it is launched anew."
+            if others == 1:
+                return "Keep the defaults: the one other measured configuration is no better."
             return f"Keep the defaults: none of {others} other measured configurations is better."
         if baseline is None:
-            return f"{subject} is the best: {_value(winner)}. No baseline was measured to compare."
+            why = "No baseline was measured to compare."
+            return f"{subject} is the best: {_value(winner)}. {why}{self._proviso}"
         if baseline.verdict is None or gain is None:
             why = outcome_in_words(baseline)
-            return f"{subject} is the best: {_value(winner)}. The defaults have no figures: {why}."
+            said = f"{subject} is the best: {_value(winner)}. The defaults have no figures: {why}."
+            return f"{said}{self._proviso}"
         against = f"{_value(winner)} instead of {_value(baseline)}"
-        if self.confirmed and not self._defaults_fall_short:
+        if self.confirmed and not self.defaults_fall_short:
             return self._of_confirmed(winner, self.confirmed)
-        if self._defaults_fall_short:
+        if self.defaults_fall_short:
             holds = winner.verdict is not None and winner.verdict.violation == 0
             manner = "holds the SLOs, which" if holds else "comes closer to the SLOs, which"
             return f"{subject} {manner} the defaults break: {against}.{self._proviso}"
@@ -158,12 +193,20 @@ class Conclusion:
     @property
     def _proviso(self) -> str:
         """What has to be added to a gain that fresh launches did not confirm."""
-        if self.confirmation is None or self.confirmation.status not in {
-            "unconfirmed",
-            "infeasible",
-        }:
+        return f" This is not confirmed: {self.unconfirmed}." if self.unconfirmed else ""
+
+    @property
+    def unconfirmed(self) -> str:
+        """Why fresh launches did not confirm the winner; empty while that is open, or they did."""
+        confirmation = self.confirmation
+        if confirmation is None and self.state.ended is not None and self.winner is not None:
+            return "the run ended before anything was launched anew"
+        if confirmation is None or confirmation.status not in {"unconfirmed", "infeasible"}:
             return ""
-        return f" This is not confirmed: {self.confirmation.reason}."
+        if confirmation.status == "infeasible" and self.winner is not None:
+            # The budget ended before it was its turn to take the place of those that fell.
+            return "it was not launched anew, and what was did not keep the hard SLOs"
+        return confirmation.reason
 
     def _of_confirmed(self, winner: Experiment, gain: Gain) -> str:
         confirmation = self.confirmation
@@ -213,6 +256,14 @@ def outcome_in_words(experiment: Experiment) -> str:
             return "stopped early"
         case outcome:
             return outcome.value
+
+
+def _excess(slo: SloVerdict) -> str:
+    title, limit = figures.metric_title(slo.metric), figures.metric(slo.metric, slo.threshold)
+    if slo.actual is None:
+        return f"{title} could not be measured"
+    over = f"{slo.violation * 100:,.0f} % over {limit}"
+    return f"{title} of {figures.metric(slo.metric, slo.actual)}, {over}"
 
 
 def _value(experiment: Experiment) -> str:

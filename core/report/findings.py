@@ -57,6 +57,8 @@ class Findings(Frozen):
     """Whether the figures come from a model of a machine."""
     keep_defaults: bool
     """Whether nothing is clearly better than defaults that hold the SLOs."""
+    defaults_fall_short: bool
+    """Whether the best holds SLOs that the defaults break."""
     recommended: Standing | None
     """What to deploy; None where nothing is feasible."""
     baseline: Standing | None
@@ -65,6 +67,8 @@ class Findings(Frozen):
     """Of the best configuration over the defaults, as a share; None where one is missing."""
     confirmation: Confirmation | None
     """What fresh launches of the best and of the defaults proved; None while that is open."""
+    unconfirmed: str
+    """Why fresh launches did not confirm the gain, in a phrase; empty where they did, or may."""
     alternatives: tuple[Alternative, ...]
     """What is better than the recommended one in a single respect."""
     front: Front
@@ -91,15 +95,6 @@ class Findings(Frozen):
     """Where every figure comes from."""
 
     @property
-    def defaults_fall_short(self) -> bool:
-        """Whether the recommended configuration holds SLOs that the defaults break."""
-        if self.recommended is None or self.baseline is None:
-            return False
-        broken = {m.metric for m in self.baseline.margins if m.left is None or m.left < 0}
-        held = {m.metric for m in self.recommended.margins if m.left is not None and m.left >= 0}
-        return bool(broken) and broken <= held
-
-    @property
     def confirmed(self) -> Gain | None:
         """The gain with its interval, from fresh launches; None where it is not confirmed."""
         if self.confirmation is None or self.confirmation.status == "unconfirmed":
@@ -122,10 +117,12 @@ def findings(conclusion: Conclusion) -> Findings:
         objective=task.optimization.objective,
         simulated=conclusion.simulated,
         keep_defaults=conclusion.keep_defaults,
+        defaults_fall_short=conclusion.defaults_fall_short,
         recommended=_standing(recommended, conclusion),
         baseline=_standing(baseline, conclusion),
         gain=conclusion.gain,
         confirmation=confirmation,
+        unconfirmed=conclusion.unconfirmed,
         alternatives=_alternatives(feasible, conclusion),
         front=front_so_far(conclusion),
         failures=failure_groups(experiments, defaults),
@@ -151,7 +148,7 @@ def findings(conclusion: Conclusion) -> Findings:
 def front_so_far(conclusion: Conclusion) -> Front:
     """Return the Pareto front of what could be deployed."""
     known = [e for e in conclusion.experiments if _deployable(e, conclusion.confirmation)]
-    return front_of(known, conclusion.task.task, lambda e: fresh_runs(e, conclusion))
+    return front_of(known, conclusion.task.task, conclusion.fresh)
 
 
 def _nearest(experiments: Sequence[Experiment]) -> Experiment | None:
@@ -165,26 +162,20 @@ def _alternatives(
 ) -> tuple[Alternative, ...]:
     if conclusion.recommended is None:
         return ()
-    confirmed = conclusion.confirmed
-    # Both sides are single measurements: their difference is off by √2 of one's error.
-    noise = 0.05 if confirmed is None else max(0.03, 2 * 2**0.5 * confirmed.noise)
+    noise = noise_between(conclusion.confirmed)
     return alternatives(feasible, conclusion.recommended, conclusion.task.task, noise=noise)
+
+
+def noise_between(confirmed: Gain | None) -> float:
+    """Return the share by which two single measurements of one configuration may differ."""
+    # Their difference is off by √2 of one's error.
+    return 0.05 if confirmed is None else max(0.03, 2 * 2**0.5 * confirmed.noise)
 
 
 def _standing(experiment: Experiment | None, conclusion: Conclusion) -> Standing | None:
     if experiment is None or not experiment.measured:
         return None
-    return standing(experiment, conclusion.task.task, fresh_runs(experiment, conclusion))
-
-
-def fresh_runs(experiment: Experiment, conclusion: Conclusion) -> list[Experiment]:
-    """Return the fresh launches of an experiment's configuration that the confirmation made."""
-    confirmation = conclusion.confirmation
-    if confirmation is None:
-        return []
-    told = [*confirmation.contenders, *([confirmation.defaults] if confirmation.defaults else [])]
-    numbers = [n for c in told if c.configuration == experiment.configuration for n in c.runs]
-    return [conclusion.state.experiments[n] for n in dict.fromkeys(numbers)]
+    return standing(experiment, conclusion.task.task, conclusion.fresh(experiment))
 
 
 def _deployable(experiment: Experiment, confirmation: Confirmation | None) -> bool:

@@ -8,6 +8,19 @@ from core.report.alternatives import Front
 from core.report.characters import NOTHING
 
 
+def tells(found: Front, noise: float) -> bool:
+    """Return whether its members differ by more than measuring them twice would.
+
+    Args:
+        noise: share of a figure by which two measurements of the same may differ.
+    """
+    if len(found.members) < 2:
+        return False
+    columns = zip(*(member.figures for member in found.members), strict=True)
+    # Its ends are the luckiest of all that were measured: twice the noise between two.
+    return any(max(column) > min(column) * (1 + 2 * noise) for column in columns)
+
+
 def reading(found: Front) -> str:
     """Return what the front is, and which of it is recommended."""
     both = "both figures" if len(found.metrics) == 2 else "all figures"

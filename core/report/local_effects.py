@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.events import Experiment
+from core.events import Experiment, FlagEffect
 from core.report.alternatives import latency_metric
 from core.report.conclusion import Conclusion
 from core.report.quantities import LATENCIES
@@ -35,7 +35,7 @@ class EffectsFound:
 def effects_of(
     conclusion: Conclusion, recommended: Experiment | None, defaults: Mapping[str, FlagValue]
 ) -> EffectsFound:
-    """Return the effects on the objective and on every latency that has an SLO.
+    """Return the effects on the objectives and on every latency that has an SLO.
 
     A latency is looked at where the recommended configuration is worst, as its SLO is.
 
@@ -55,7 +55,8 @@ def effects_of(
     fresh: list[Effect] = []
     interactions: list[Interaction] = []
     unknown = ""
-    for metric in _metrics(conclusion):
+    metrics = _metrics(conclusion)
+    for metric in metrics:
         level = _worst_level(recommended, metric)
         found = local_effects(space, experiments, at, metric, level)
         unknown = unknown or found.lacking or ""
@@ -71,10 +72,18 @@ def effects_of(
                 basis="model",
             )
             for effect in found.effects
+            if effect.tried or effect.certain  # of a value that nobody measured, less is no news
         ]
         interactions += _interactions(found, at)
-        fresh += _fresh(conclusion, recommended, metric, level, defaults)
-    effects = with_fresh(modelled, fresh)
+        fresh += _fresh(conclusion, recommended, metric, level, defaults, len(metrics))
+    # What could not be measured has no figures, whatever the model makes of its neighbours.
+    lost = {
+        (effect.flag, repr(_reverted(effect, defaults)))
+        for effect in conclusion.state.effects.values()
+        if effect.gain is None and _is_chosen(conclusion, recommended)
+    }
+    known = [effect for effect in modelled if (effect.flag, repr(effect.other)) not in lost]
+    effects = with_fresh(known, fresh)
     return EffectsFound(effects, tuple(interactions), "" if effects else unknown)
 
 
@@ -92,8 +101,8 @@ def _nearby(experiments: Sequence[Experiment], at: Configuration) -> list[Experi
 
 def _metrics(conclusion: Conclusion) -> tuple[str, ...]:
     task = conclusion.task.task
-    first = (objective_metric(task.optimization.objective), latency_metric(task))
-    return tuple(dict.fromkeys([*first, *task.slo.targets()]))
+    aims = map(objective_metric, task.optimization.objectives)
+    return tuple(dict.fromkeys([*aims, latency_metric(task), *task.slo.targets()]))
 
 
 def _worst_level(experiment: Experiment, metric: str) -> int | None:
@@ -121,35 +130,50 @@ def _fresh(
     metric: str,
     level: int | None,
     defaults: Mapping[str, FlagValue],
+    metrics: int,
 ) -> list[Effect]:
-    """Return the effects that launches with a single flag set back show."""
+    """Return the effects that launches with a single flag set back show, one of so many metrics."""
     state, confirmation = conclusion.state, conclusion.confirmation
     chosen = confirmation.chosen if confirmation else None
-    if confirmation is None or chosen is None:
+    if confirmation is None or chosen is None or not _is_chosen(conclusion, recommended):
         return []
-    if chosen.configuration != recommended.configuration:
-        return []  # the defaults are recommended, and nobody reverted a flag of theirs
     sides = [*confirmation.contenders, *([confirmation.defaults] if confirmation.defaults else [])]
     repeats = [
         _figures([state.experiments[n] for n in side.runs], metric, level)
         for side in sides
         if side is not chosen
     ]
+    rivals = sum(bool(side.runs) and side.feasible for side in confirmation.contenders)
     own = _figures([state.experiments[n] for n in chosen.runs], metric, level)
     found = []
     for effect in state.effects.values():
         made = fresh_effect(
             effect.flag,
             effect.value,
-            defaults.get(effect.flag) if effect.reverted is None else effect.reverted,
+            _reverted(effect, defaults),
             metric,
             recommended=own,
             reverted=_figures([state.experiments[n] for n in effect.runs], metric, level),
             noise=pooled_noise(repeats),
             degrees=sum(len(group) - 1 for group in repeats if group),
+            chances=metrics * max(1, rivals),
         )
         found += [made] if made else []
     return found
+
+
+def _is_chosen(conclusion: Conclusion, recommended: Experiment) -> bool:
+    """Return whether the recommended configuration is the one whose flags were set back.
+
+    Where the defaults are recommended, nobody reverted a flag of theirs.
+    """
+    chosen = conclusion.confirmation.chosen if conclusion.confirmation else None
+    return chosen is not None and chosen.configuration == recommended.configuration
+
+
+def _reverted(effect: FlagEffect, defaults: Mapping[str, FlagValue]) -> FlagValue:
+    """Return what a flag was set back to, the engine's own default by its value if it is known."""
+    return defaults.get(effect.flag) if effect.reverted is None else effect.reverted
 
 
 def _interactions(found: "LocalEffects", at: Configuration) -> list[Interaction]:

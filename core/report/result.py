@@ -16,11 +16,11 @@ from core.report.characters import BROKEN, STYLES, WARNING, ascii_only, one_line
 from core.report.conclusion import Conclusion
 from core.report.experiment_table import experiment_table
 from core.report.findings import front_so_far
+from core.report.gathering import numbers, shape
 from core.report.launch import launch_command_folded
 from core.report.record import against_record
 from core.report.standing import margin_of
 from core.report.wording import margin, verification
-from core.verdict import rank_key
 
 LONGEST_TABLE = 50
 """Experiments that are shown; of more, the best."""
@@ -101,7 +101,7 @@ def _front(conclusion: Conclusion) -> Iterator[RenderableType]:
 
 
 def _shown(conclusion: Conclusion) -> list[Experiment]:
-    ranked = sorted(conclusion.experiments, key=lambda e: (rank_key(e.verdict), e.number))
+    ranked = conclusion.ranked
     kept = {
         e.number for e in (*ranked[:LONGEST_TABLE], conclusion.winner, conclusion.baseline) if e
     }
@@ -117,11 +117,12 @@ def _troubles(conclusion: Conclusion) -> Iterator[RenderableType]:
     for experiment in troubled:
         failure = experiment.failure
         told = (failure.kind, failure.message, failure.advice) if failure else ()
-        alike.setdefault((experiment.warnings, told), []).append(experiment)
+        warned = tuple(shape(warning) for warning in experiment.warnings)
+        alike.setdefault((warned, told), []).append(experiment)
     table = Table.grid(padding=(0, 1))
     table.add_column(max_width=_NUMBERS_WIDTH)
     for experiments in alike.values():
-        table.add_row(", ".join(str(e.number) for e in experiments), _trouble(experiments[0]))
+        table.add_row(numbers(e.number for e in experiments), _trouble(experiments[0]))
     yield table
 
 

@@ -8,8 +8,11 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
+from pydantic import Field
+
 from core.events import Experiment, Phase, SloVerdict, SubRound
 from core.task import Configuration, Frozen, Level, Task
+from core.verdict import objective_metric, objective_value
 from core.verdict.repeats import geometric_mean
 
 
@@ -75,6 +78,8 @@ class Standing(Frozen):
     """The experiments that the figures come from: fresh launches, where there are any."""
     value: float | None
     """The objective in its own unit; the geometric mean over the runs."""
+    also: dict[str, float] = Field(default_factory=dict)
+    """The objectives after the first by their metrics, likewise."""
     margins: tuple[Margin, ...]
     """What is left of each SLO."""
     loads: tuple[HeldLoad, ...]
@@ -91,11 +96,18 @@ def standing(experiment: Experiment, task: Task, fresh: Sequence[Experiment] = (
     """
     runs = [run for run in fresh if run.measured] or [experiment]
     values = [run.verdict.value for run in runs if run.verdict is not None and run.verdict.value]
+    also = {
+        objective_metric(objective): [
+            value for run in runs if (value := objective_value(run.sub_rounds, objective))
+        ]
+        for objective in task.optimization.also
+    }
     return Standing(
         experiment=experiment.number,
         configuration=experiment.configuration,
         runs=tuple(run.number for run in runs),
         value=geometric_mean(values) if values else None,
+        also={metric: geometric_mean(known) for metric, known in also.items() if known},
         margins=_margins(runs),
         loads=_loads(runs, task),
         costs=_costs(runs),

@@ -28,6 +28,10 @@ FEWEST = 5
 _WIDENED = 1.5 * 1.645
 """Deviations to each end of an interval: those of 90 %, half as wide again."""
 _MOST_PAIRS = 400
+_AMONG_PAIRS = 1.5 * _WIDENED
+"""Deviations beyond which an interaction is told: whoever tries many pairs finds some."""
+_FEWEST_TOGETHER = 2
+"""Experiments that have to have measured both values at once, or the model guesses."""
 
 
 class Effect(Frozen):
@@ -73,7 +77,7 @@ class LocalEffects(Frozen):
     """Those that measured the metric."""
     effects: tuple[Effect, ...] = ()
     interactions: tuple[Interaction, ...] = ()
-    """Only those that are certain, and larger than either change alone."""
+    """Only those that are certain, and larger than what one of the two flags does alone."""
     inseparable: tuple[tuple[str, ...], ...] = ()
     """Parameters that always moved together."""
     unmoved: tuple[str, ...] = ()
@@ -125,9 +129,7 @@ def local_effects(
                     instead_of=at.get(axis.name),
                     change=expm1(posterior.mean(change.place)),
                     interval=posterior.interval(change.place),
-                    tried=sum(
-                        _equal(p[change.number], change.place[change.number]) for p in places
-                    ),
+                    tried=sum(_has(place, change) for place in places),
                     inseparable_from=tuple(others),
                 )
             )
@@ -136,7 +138,7 @@ def local_effects(
         update={
             "effects": tuple(effects),
             "inseparable": inseparable,
-            "interactions": _interactions(axes, here, moved, posterior),
+            "interactions": _interactions(axes, here, moved, places, posterior),
         }
     )
 
@@ -176,6 +178,11 @@ def _changes(axes: Sequence[Axis], here: tuple[Value, ...]) -> list[_Change]:
         if not _equal(value if value is not None else axis.default, here[number])
         and not _equal(value, here[number])
     ]
+
+
+def _has(place: tuple[Value, ...], change: _Change) -> bool:
+    """Return whether a place has the value that the change sets."""
+    return _equal(place[change.number], change.place[change.number])
 
 
 class _Posterior:
@@ -227,7 +234,11 @@ def widened(mean: float, deviation: float) -> tuple[float, float]:
 
 
 def _interactions(
-    axes: Sequence[Axis], here: tuple[Value, ...], moved: Sequence[Axis], posterior: _Posterior
+    axes: Sequence[Axis],
+    here: tuple[Value, ...],
+    moved: Sequence[Axis],
+    places: Sequence[tuple[Value, ...]],
+    posterior: _Posterior,
 ) -> tuple[Interaction, ...]:
     changes = [c for c in _changes(axes, here) if axes[c.number] in moved]
     pairs = [(a, b) for a, b in combinations(changes, 2) if a.number != b.number]
@@ -238,7 +249,9 @@ def _interactions(
             other.place[n] if n == other.number else value for n, value in enumerate(one.place)
         )
         mean, deviation = posterior.interaction(one.place, other.place, both)
-        if abs(mean) > max(alone[id(one)], alone[id(other)], _WIDENED * deviation):
+        least = min(alone[id(one)], alone[id(other)])
+        together = sum(_has(place, one) and _has(place, other) for place in places)
+        if together >= _FEWEST_TOGETHER and abs(mean) > max(least, _AMONG_PAIRS * deviation):
             interaction = Interaction(
                 parameters=(axes[one.number].name, axes[other.number].name),
                 values=(one.value, other.value),

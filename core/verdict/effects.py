@@ -21,7 +21,12 @@ from core.verdict.repeats import student
 Basis: TypeAlias = Literal["fresh", "model"]
 """`fresh`: launches that revert this one flag. `model`: the search's model, interval widened."""
 
-CONFIDENCE = 0.95
+ALPHA = 0.04
+"""Chance that fresh launches call a flag that does nothing an effect, by any of its figures.
+
+A hundredth is kept for launches of the winner that ended once its gain was proved, and so had luck:
+played through, they add at most 0.4 points, to 4.4 % with one contender, and to less with more."""
+
 _FEWEST_CONFIGURATIONS = 3
 
 
@@ -41,7 +46,7 @@ class Effect(Frozen):
     change: float
     """Of the metric under `other`, as a share of the recommended's: 0.41 is 41 % more."""
     low: float
-    """Lower end of the 95 % interval of `change`."""
+    """Lower end of its interval, wide enough to hold for all figures of the flag at once."""
     high: float
     """Its upper end."""
     basis: Basis
@@ -101,16 +106,22 @@ def fresh_effect(
     reverted: Sequence[float],
     noise: float | None = None,
     degrees: int = 0,
+    chances: int = 1,
 ) -> Effect | None:
     """Return the effect that fresh launches show; None where they cannot tell noise.
 
-    Student's t on the logarithms, with the noise of both sides pooled.
+    Student's t on the logarithms, with the noise of both sides pooled, at 1 − α / `chances` (Dunn,
+    "Multiple comparisons among means", JASA 1961). Each metric is one more chance to find
+    something, and so is each contender: the winner is the best of them on the very launches that
+    it is compared by, and so the luckiest. With α for each figure, 10 % of the flags without effect
+    would be called one of two metrics, and 9 % of those of the best of five contenders.
 
     Args:
         recommended: the metric in fresh launches of the recommended configuration, above 0.
         reverted: the same with only `flag` set to `other`.
         noise: standard deviation of one measurement on the log scale as other repeats have it.
         degrees: degrees of freedom of `noise`; 0 where there is none.
+        chances: metrics that are looked at, times the contenders that were in the running.
     """
     if not recommended or not reverted:
         return None
@@ -123,7 +134,7 @@ def fresh_effect(
         return None
     estimate = fmean(groups[1]) - fmean(groups[0])
     error = math.sqrt(squares / freedom * sum(1 / len(group) for group in groups))
-    half = student(freedom, (1 + CONFIDENCE) / 2) * error
+    half = student(freedom, 1 - ALPHA / chances / 2) * error
     return Effect(
         flag=flag,
         value=value,

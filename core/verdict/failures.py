@@ -33,6 +33,15 @@ _Key: TypeAlias = tuple[GroupKind, str]
 _TOLD_APART_BY_MESSAGE = {FailureKind.BAD_FLAGS, FailureKind.CRASHED, FailureKind.ENVIRONMENT}
 """Kinds whose members may have nothing to do with one another."""
 
+_TOLD_APART_IF_IT_HELPS = {
+    "out_of_memory",
+    "start_timeout",
+    "warmup_timeout",
+    "measure_timeout",
+    "request_errors",
+}
+"""Kinds whose members are one group, unless they share nothing and those of one message do."""
+
 
 class FailureCase(Frozen):
     """One experiment that failed."""
@@ -97,8 +106,22 @@ def failure_groups(
         for key, case in _cases(experiment):
             groups.setdefault(key, []).append(case)
     by_number = {experiment.number: experiment for experiment in experiments}
-    found = [_group(key, cases, by_number, values) for key, cases in groups.items()]
+    found: list[FailureGroup] = []
+    for key, cases in groups.items():
+        whole = _group(key, cases, by_number, values)
+        parts = [_group(key, part, by_number, values) for part in _by_message(whole)]
+        found += parts if any(part.traits for part in parts) else [whole]
     return tuple(sorted(found, key=lambda group: (-len(group.cases), group.cases[0].experiment)))
+
+
+def _by_message(group: FailureGroup) -> list[list[FailureCase]]:
+    """Return the parts of a group whose members share nothing, where it may be taken apart."""
+    if group.traits or group.kind not in _TOLD_APART_IF_IT_HELPS:
+        return []
+    parts: dict[str, list[FailureCase]] = {}
+    for case in group.cases:
+        parts.setdefault(_without_figures(case.message), []).append(case)
+    return [*parts.values()] if len(parts) > 1 else []
 
 
 def varied_flags(experiments: Sequence[Experiment]) -> tuple[str, ...]:
@@ -149,7 +172,11 @@ def _likeness(failure: Failure) -> str:
     """Return what two failures of one kind have to share to be one group."""
     if failure.kind not in _TOLD_APART_BY_MESSAGE:
         return ""
-    return re.sub(r"\d+(\.\d+)?", "#", failure.message)
+    return _without_figures(failure.message)
+
+
+def _without_figures(text: str) -> str:
+    return re.sub(r"\d+(\.\d+)?", "#", text)
 
 
 def _group(

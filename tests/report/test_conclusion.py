@@ -64,7 +64,7 @@ def test_where_nothing_is_better_the_defaults_stay() -> None:
     run = latencies(2.0, 2.5)
     assert run.winner is run.baseline
     assert run.keep_defaults
-    assert run.headline == "Keep the defaults: none of 1 other measured configurations is better."
+    assert run.headline == ("Keep the defaults: the one other measured configuration is no better.")
 
 
 def test_defaults_that_break_the_slos_are_no_alternative() -> None:
@@ -77,6 +77,24 @@ def test_defaults_that_break_the_slos_are_no_alternative() -> None:
         "6,000 tok/s/GPU instead of 7,500 tok/s/GPU."
     )
     assert not run.keep_defaults
+
+
+def test_defaults_that_hold_the_slos_when_launched_anew_are_not_said_to_break_them() -> None:
+    run = confirmed("better", low=0.07, high=0.13)
+    assert run.baseline is not None
+    assert run.baseline.verdict is not None
+    number = len(run.experiments)
+    anew = run.baseline.model_copy(update={"number": number, "origin": "confirmation"})
+    broken = run.baseline.verdict.model_copy(update={"feasible": False, "violation": 0.3})
+    run.state.experiments[0] = run.baseline.model_copy(update={"verdict": broken})
+    run.state.experiments[number] = anew
+    assert run.state.confirmation is not None
+    assert run.state.confirmation.defaults is not None
+    defaults = run.state.confirmation.defaults.model_copy(update={"runs": (number,)})
+    run.state.confirmation = run.state.confirmation.model_copy(update={"defaults": defaults})
+    again = Conclusion(run.task, run.state)
+    assert again.headline.startswith("Experiment 1 is 10.0 % better than the defaults")
+    assert not findings(again).defaults_fall_short
 
 
 def test_a_soft_slo_that_only_the_defaults_break_counts() -> None:
@@ -162,6 +180,15 @@ def test_what_the_soak_showed_is_said() -> None:
     assert any(isinstance(b, Words) and "held every SLO" in b.text for b in report(soaked()))
 
 
+def test_a_soak_of_one_level_ranks_with_no_full_measurement() -> None:
+    run = latencies(2.0, 1.5)
+    assert run.winner is not None
+    number = len(run.experiments)
+    long = run.winner.model_copy(update={"number": number, "origin": "soak"})
+    run.state.experiments[number] = long
+    assert [e.number for e in Conclusion(run.task, run.state).ranked] == [1, 0, number]
+
+
 def report(run: Conclusion) -> list[object]:
     return list(blocks(run, findings(run)))
 
@@ -189,7 +216,7 @@ def confirmed(status: str, *, low: float, high: float, gain: float = 0.1) -> Con
     fresh = Contender(
         experiment=1,
         configuration=Configuration(RADIX_ON),
-        runs=(2, 4, 6),
+        runs=(1,),
         value=1.8,
         feasible=True,
         gain=Gain(
@@ -197,12 +224,17 @@ def confirmed(status: str, *, low: float, high: float, gain: float = 0.1) -> Con
         ),
     )
     defaults = fresh.model_copy(
-        update={"experiment": 0, "configuration": Configuration(DEFAULTS), "value": 2.0}
+        update={
+            "experiment": 0,
+            "configuration": Configuration(DEFAULTS),
+            "runs": (0,),
+            "value": 2.0,
+        }
     )
     run = latencies(2.0, 1.5)
     run.state.confirmation = Confirmation(
         status=status,  # type: ignore[arg-type]
-        reason="",
+        reason="2 fresh launches a side; it takes 3",
         winner=1,
         contenders=(fresh,),
         defaults=defaults.model_copy(update={"gain": None}),
@@ -229,9 +261,55 @@ def test_a_winner_that_fresh_launches_cannot_tell_from_the_defaults_is_none() ->
     )
 
 
+def test_a_run_that_was_stopped_says_that_its_gain_is_not_confirmed() -> None:
+    ending = "This is not confirmed: the run ended before anything was launched anew."
+    assert latencies(2.0, 1.5).headline.endswith(ending)
+
+
 def test_what_was_not_confirmed_is_no_confirmed_gain() -> None:
     run = confirmed("unconfirmed", low=0.07, high=0.13)
     assert run.confirmed is None
     assert run.headline.startswith("Experiment 1 is 25.0 % better than the defaults")
-    assert "This is not confirmed" in run.headline
+    assert run.headline.endswith("This is not confirmed: 2 fresh launches a side; it takes 3.")
     assert run.gain == pytest.approx(0.25)
+
+
+def fell(best: int | None) -> Conclusion:
+    """The contender that was launched anew broke an SLO then, and the run handed back another."""
+    run = latencies(2.0, 1.5)
+    contender = Contender(
+        experiment=1,
+        configuration=Configuration(RADIX_ON),
+        runs=(1,),
+        value=1.6,
+        feasible=False,
+        reasons=("ttft_mean of 0.4 s is over 0.2 s",),
+    )
+    run.state.confirmation = Confirmation(
+        status="infeasible",
+        reason="no contender kept the hard SLOs on fresh launches",
+        winner=None,
+        contenders=(contender,),
+    )
+    assert run.state.ended is not None
+    run.state.ended = run.state.ended.model_copy(update={"best": best})
+    return run
+
+
+def test_a_best_that_was_never_launched_anew_is_said_to_be_that() -> None:
+    said = "it was not launched anew, and what was did not keep the hard SLOs"
+    assert fell(1).headline.endswith(f"This is not confirmed: {said}.")
+    assert f"not confirmed ({said})" in wording.gain(findings(fell(1)))
+
+
+def test_where_all_that_looked_better_fell_the_defaults_are_kept_for_that() -> None:
+    assert fell(0).headline == (
+        "Keep the defaults: whatever looked better fails when it is launched anew."
+    )
+
+
+def test_what_held_the_slos_in_the_search_alone_is_told_with_its_reasons() -> None:
+    assert fell(None).headline == (
+        "No configuration holds the SLOs. Experiment 1 is nearest: it did in the search, and not "
+        "when it was launched anew (ttft_mean of 0.4 s is over 0.2 s)."
+    )

@@ -30,8 +30,7 @@ def test_what_differs_only_in_figures_is_told_once() -> None:
     assert cautions(found) == (
         "experiments 1, 2: time was up after 8 to 20 of 24 requests",
         "drift of 2.5 %",
-        "experiment 3: others computed: python (PID 17)",
-        "experiment 4: others computed: python (PID 4)",
+        "experiments 3, 4: others computed: python",
     )
 
 

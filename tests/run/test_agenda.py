@@ -456,8 +456,7 @@ def studies(truth: Truth, count: int, noise: float) -> Counter[str]:
 
 def test_of_studies_in_which_all_are_equal_hardly_any_announces_a_gain() -> None:
     found = studies(lambda _: 2.0, 200, 0.05)
-    # Were it 5 %, more than 22 would come up less than once in five thousand times.
-    assert found["better"] <= 22, found
+    assert found["better"] <= 10, found  # 5 %; the true rate is 3.3 %
 
 
 def test_where_the_defaults_are_the_optimum_they_are_kept() -> None:

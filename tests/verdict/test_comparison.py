@@ -49,7 +49,7 @@ def test_one_contender_agrees_with_the_t_test_of_the_books() -> None:
     assert found.probability() == pytest.approx(1 - book.pvalue, abs=1e-9)
     both = stats.ttest_ind(np.log(winner), np.log(defaults))
     low, high = both.confidence_interval(0.95)
-    assert found.interval() == pytest.approx((math.expm1(low), math.expm1(high)), abs=1e-4)
+    assert found.interval(0.025) == pytest.approx((math.expm1(low), math.expm1(high)), abs=1e-4)
 
 
 def test_less_latency_is_a_gain_and_a_share_of_the_defaults() -> None:
@@ -116,17 +116,21 @@ def test_power_is_what_it_says() -> None:
 @pytest.mark.parametrize("contenders", [1, 3])
 def test_equals_are_called_better_in_at_most_five_studies_of_a_hundred(contenders: int) -> None:
     rng = np.random.default_rng(7)
-    studies, announced = 1500, 0
+    studies, announced = 2000, 0
     for _ in range(studies):
         arms = np.exp(0.05 * rng.standard_normal((contenders + 1, max(LOOKS))))
+        counts, leader = [LOOKS[0]] * (contenders + 1), 0
         for look in LOOKS:
-            fresh = {n: list(arms[n, :look]) for n in range(1, contenders + 1)}
-            found = differences(fresh, list(arms[0, :look]), maximised=True)
-            if max(found.values(), key=lambda one: one.estimate).finding() == "better":
+            if leader:
+                counts[0] = counts[leader] = look  # whoever leads goes on
+            fresh = {n: list(arms[n, : counts[n]]) for n in range(1, contenders + 1)}
+            found = differences(fresh, list(arms[0, : counts[0]]), maximised=True)
+            leader = max(found, key=lambda n: found[n].estimate)
+            if found[leader].finding() == "better":
                 announced += 1
                 break
-    # Three standard errors above 5 %.
-    assert announced / studies <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / studies)
+    # The true rates are 4.5 % and 3.3 %: 5 % is one standard error above the first.
+    assert announced / studies <= 0.05
 
 
 def test_drift_is_told_from_noise() -> None:
@@ -147,4 +151,4 @@ def test_drift_is_told_from_noise() -> None:
 
 def test_the_looks_are_taken_with_the_chance_of_error_that_is_told() -> None:
     assert LOOKS == (3, 5, 7)
-    assert comparison.ALPHA == 0.025
+    assert comparison.ALPHA == 0.02

@@ -5,13 +5,13 @@ from datetime import datetime
 from core.report import figures, front_words, wording
 from core.report.characters import BEST, STYLES, outcome_symbol
 from core.report.conclusion import Conclusion, outcome_in_words
-from core.report.findings import Findings
+from core.report.findings import Findings, noise_between
 from core.report.handover import documents
 from core.report.html.markup import facts, listing, paragraph, preformatted, table, words
 from core.report.standing import Margin
 from core.report.svg.charts import NARROW, WIDE, Chart
 from core.task import spell
-from core.verdict import objective_metric, rank_key
+from core.verdict import objective_metric
 
 MOST_ROWS = 200
 
@@ -218,7 +218,7 @@ def _evidence(line: str) -> str:
 def alternatives(conclusion: Conclusion, found: Findings) -> str:
     """Return what else could be deployed, and the front."""
     told = [wording.alternative(alternative) for alternative in found.alternatives]
-    front = found.front if len(found.front.members) > 1 else None
+    front = found.front if front_words.tells(found.front, noise_between(found.confirmed)) else None
     rows = (
         [list(map(words, row)) for row in front_words.rows(front, conclusion.state.experiments)]
         if front
@@ -242,7 +242,7 @@ def experiments(conclusion: Conclusion) -> str:
     task = conclusion.task.task
     metrics = list(task.slo.targets())
     objective = objective_metric(task.optimization.objective)
-    ranked = sorted(conclusion.experiments, key=lambda e: (rank_key(e.verdict), e.number))
+    ranked = conclusion.ranked
     chosen, baseline = conclusion.recommended, conclusion.baseline
     rows, kinds = [], []
     for experiment in ranked[:MOST_ROWS]:

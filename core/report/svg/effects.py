@@ -15,7 +15,8 @@ def effects(
     found: Sequence[Effect], metric: str, *, more_is_better: bool, width: float
 ) -> Canvas | None:
     """Return the chart of one metric; None where nothing is known of it."""
-    rows = [effect for effect in found if effect.metric == metric][:MOST_ROWS]
+    known = [effect for effect in found if effect.metric == metric]
+    rows = sorted(known, key=lambda effect: not effect.proved)[:MOST_ROWS]
     if not rows:
         return None
     narrow = width < 500
