@@ -198,12 +198,14 @@ class Conclusion:
     @property
     def unconfirmed(self) -> str:
         """Why fresh launches did not confirm the winner; empty while that is open, or they did."""
-        confirmation = self.confirmation
-        if confirmation is None and self.state.ended is not None and self.winner is not None:
+        confirmation, winner = self.confirmation, self.winner
+        if winner is None or winner is self.baseline:
+            return ""
+        if confirmation is None and self.state.ended is not None:
             return "the run ended before anything was launched anew"
         if confirmation is None or confirmation.status not in {"unconfirmed", "infeasible"}:
             return ""
-        if confirmation.status == "infeasible" and self.winner is not None:
+        if confirmation.status == "infeasible":
             # The budget ended before it was its turn to take the place of those that fell.
             return "it was not launched anew, and what was did not keep the hard SLOs"
         return confirmation.reason

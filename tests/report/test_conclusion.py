@@ -24,6 +24,9 @@ from tests.report.runs import (
 from tests.report.served import served
 
 
+STOPPED = "This is not confirmed: the run ended before anything was launched anew."
+
+
 def concluded(*experiments: list, text: str = TEXT) -> Conclusion:
     return conclusion(list(run_events(list(experiments), text=text)), text)
 
@@ -41,7 +44,7 @@ def test_a_clear_gain_is_stated_with_both_figures() -> None:
     run = conclusion(chat_events())
     assert run.headline == (
         "Experiment 2 is 46.1 % better than the defaults: "
-        "6,574 tok/s/GPU instead of 4,500 tok/s/GPU."
+        f"6,574 tok/s/GPU instead of 4,500 tok/s/GPU. {STOPPED}"
     )
     assert run.gain == pytest.approx(0.461)
     assert not run.keep_defaults
@@ -74,7 +77,7 @@ def test_defaults_that_break_the_slos_are_no_alternative() -> None:
     )
     assert run.headline == (
         "Experiment 1 holds the SLOs, which the defaults break: "
-        "6,000 tok/s/GPU instead of 7,500 tok/s/GPU."
+        f"6,000 tok/s/GPU instead of 7,500 tok/s/GPU. {STOPPED}"
     )
     assert not run.keep_defaults
 
@@ -118,7 +121,7 @@ def test_where_nothing_is_feasible_the_nearest_is_named() -> None:
         measured(1, RADIX_OFF, text=TEXT, e2e=7.0),
     )
     assert run.winner is None
-    assert run.headline.startswith("No configuration holds the SLOs. Experiment 1 is nearest: e2e")
+    assert run.headline.startswith("No configuration holds the SLOs. Experiment 1 is nearest: E2E")
     assert run.gain is None
 
 
@@ -127,7 +130,7 @@ def test_without_a_baseline_no_gain_is_claimed() -> None:
         measured(1, RADIX_ON, text=TEXT, e2e=3.0), measured(2, SMALL_PAGES, text=TEXT, e2e=3.5)
     )
     assert run.headline == (
-        "Experiment 1 is the best: 1,500 tok/s/GPU. No baseline was measured to compare."
+        f"Experiment 1 is the best: 1,500 tok/s/GPU. No baseline was measured to compare. {STOPPED}"
     )
 
 
@@ -136,7 +139,7 @@ def test_a_baseline_that_failed_is_said_to_have() -> None:
         measured(0, DEFAULTS, text=TEXT, failure=OUT_OF_MEMORY),  # type: ignore[arg-type]
         measured(1, RADIX_ON, text=TEXT, e2e=3.0),
     )
-    assert run.headline.endswith("The defaults have no figures: out of memory.")
+    assert run.headline.endswith(f"The defaults have no figures: out of memory. {STOPPED}")
     assert run.gain is None
 
 
@@ -262,8 +265,7 @@ def test_a_winner_that_fresh_launches_cannot_tell_from_the_defaults_is_none() ->
 
 
 def test_a_run_that_was_stopped_says_that_its_gain_is_not_confirmed() -> None:
-    ending = "This is not confirmed: the run ended before anything was launched anew."
-    assert latencies(2.0, 1.5).headline.endswith(ending)
+    assert latencies(2.0, 1.5).headline.endswith(STOPPED)
 
 
 def test_what_was_not_confirmed_is_no_confirmed_gain() -> None:

@@ -102,7 +102,7 @@ def test_tasks_side_by_side_say_what_is_not_alike() -> None:
     text = to_text(comparison(runs))
     assert "3 tasks compared" in text
     assert "gain over the defaults" in text
-    assert "+51.6 % [+48.1, +55.2]" in text
+    assert "+51.6 % [+47.8, +55.5]" in text
     assert "They have different models" in text
     assert "simulated" in text
 
