@@ -199,7 +199,7 @@ class Conclusion:
     def unconfirmed(self) -> str:
         """Why fresh launches did not confirm the winner; empty while that is open, or they did."""
         confirmation, winner = self.confirmation, self.winner
-        if winner is None or winner is self.baseline:
+        if winner is None or winner is self.baseline or self.task.task.expect is not None:
             return ""
         if confirmation is None and self.state.ended is not None:
             return "the run ended before anything was launched anew"

@@ -23,7 +23,6 @@ from tests.report.runs import (
 )
 from tests.report.served import served
 
-
 STOPPED = "This is not confirmed: the run ended before anything was launched anew."
 
 
