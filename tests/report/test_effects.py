@@ -11,8 +11,8 @@ from core.report import findings, wording
 from core.search import Space
 from core.search.effects import local_effects
 from core.task import Choices, Configuration, FlagValue
-from core.verdict.repeats import pooled_noise
 from core.verdict.effects import Effect, Interaction, fresh_effect, inseparable, with_fresh
+from core.verdict.repeats import pooled_noise
 from tests.builders import experiment, sub_round, verdict
 from tests.report.served import served
 
