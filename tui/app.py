@@ -378,9 +378,10 @@ class Autotuner(App[None]):
         """Load what the screens need, open the store, and only then show the first of them."""
         for module in ("tui.screens.tasks", "tui.commands"):
             import_module(module)
+        from core.machine import identity
         from core.store import Viewer
 
-        async with Viewer(updating=True) as viewer:
+        async with Viewer(updating=True, is_alive=identity.is_alive) as viewer:
             self.call_later(self._loaded)
             yield viewer
 
@@ -462,9 +463,10 @@ class Autotuner(App[None]):
 
 
 def _look_at_store() -> "Viewer":
+    from core.machine import identity
     from core.store import Viewer
 
-    return Viewer()
+    return Viewer(is_alive=identity.is_alive)
 
 
 async def _has_changed(viewer: "Viewer") -> bool:

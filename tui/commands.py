@@ -32,7 +32,7 @@ async def keep(reading: Reading) -> StoredTask:
 
 async def start(task: StoredTask) -> str:
     """Start the runner of a task that is not running; one that is finished is run again anew."""
-    if task.state is TaskState.RUNNING and task.runner and identity.is_alive(task.runner):
+    if task.state is TaskState.RUNNING:
         return f"{task.ref} is running already"
     if task.state is TaskState.FINISHED:
         async with Store.open() as store:
@@ -66,7 +66,7 @@ async def find(task_id: int) -> StoredTask:
     Raises:
         HostError: it is gone.
     """
-    async with Viewer() as viewer:
+    async with Viewer(is_alive=identity.is_alive) as viewer:
         task = await viewer.find(f"#{task_id}")
     if task is None:
         raise HostError(f"task #{task_id} is gone")
@@ -124,6 +124,6 @@ async def conclusion_of(task_id: int) -> Conclusion:
         HostError: the task is gone.
     """
     task = await find(task_id)
-    async with Viewer() as viewer:
+    async with Viewer(is_alive=identity.is_alive) as viewer:
         state, _ = await viewer.state(task_id)
     return Conclusion(task, state)

@@ -11,15 +11,8 @@ if TYPE_CHECKING:
 
 async def read_standing(viewer: "Viewer") -> "Standing":
     """Return the tasks that run, with a living runner, and the newest ones."""
-    from core.machine import identity
     from core.store import TaskState
 
     newest = (await viewer.tasks(limit=30)).rows
     running = (await viewer.tasks("running", limit=30)).rows
-    alive = tuple(
-        task
-        for task in running
-        if task.state is TaskState.RUNNING
-        and (task.runner is None or identity.is_alive(task.runner))
-    )
-    return alive, newest
+    return tuple(task for task in running if task.state is TaskState.RUNNING), newest

@@ -32,8 +32,6 @@ class TaskRow:
     """One task of the list."""
 
     task: TaskSummary
-    abandoned: bool
-    """Whether it counts as running, but its runner is no more."""
     now: float
     """Unix time at which it was read."""
 
@@ -49,8 +47,6 @@ def name(row: TaskRow) -> Line:
 
 def state(row: TaskRow) -> Line:
     """Return where a task stands."""
-    if row.abandoned:
-        return line(Span(f"{WARNING} runner gone", "warn"))
     symbol, word, style = STATES[row.task.state]
     return line(Span(f"{symbol} {word}", style))
 
@@ -126,14 +122,14 @@ def slo_badge(row: TaskRow) -> Line:
 
 
 def elapsed(row: TaskRow) -> Line:
-    """Return how long runners have worked on it; unknown where the last one left no word."""
-    seconds = 0.0 if row.abandoned else row.task.elapsed(row.now)
+    """Return how long runners have worked on it."""
+    seconds = row.task.elapsed(row.now)
     return line(figures.clock(seconds) if seconds else Span(NOTHING, "muted"))
 
 
 def left(row: TaskRow) -> Line:
     """Return how long it will still take."""
-    if row.task.state is not TaskState.RUNNING or row.abandoned or row.task.eta is None:
+    if row.task.state is not TaskState.RUNNING or row.task.eta is None:
         return line(Span(NOTHING, "muted"))
     return line(f"≈{figures.clock(row.task.eta)}")
 

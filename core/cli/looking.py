@@ -45,7 +45,7 @@ def list_tasks(*, as_json: bool, every: bool) -> int:
 
 def _is_verification(task: TaskSummary) -> bool:
     """Return whether it is over and has only measured an old result anew."""
-    return task.pinned and _state(task) is TaskState.FINISHED
+    return task.pinned and task.state is TaskState.FINISHED
 
 
 _HEADINGS = ("task", "engine", "model", "state", "done", "best", "began")
@@ -120,7 +120,7 @@ async def find(ref: str) -> StoredTask:
     Raises:
         UsageError: there is none.
     """
-    async with Viewer() as viewer:
+    async with Viewer(is_alive=identity.is_alive) as viewer:
         task = await viewer.find(ref)
     if task is None:
         raise UsageError(f"there is no task {ref}; `autotuner list` names them all")
@@ -134,13 +134,13 @@ async def conclusion_of(ref: str) -> Conclusion:
         UsageError: there is no such task.
     """
     task = await find(ref)
-    async with Viewer() as viewer:
+    async with Viewer(is_alive=identity.is_alive) as viewer:
         state, _ = await viewer.state(task.id)
     return Conclusion(task, state)
 
 
 async def _tasks() -> tuple[TaskSummary, ...]:
-    async with Viewer() as viewer:
+    async with Viewer(is_alive=identity.is_alive) as viewer:
         return (await viewer.tasks(limit=_ALL)).rows
 
 
@@ -150,18 +150,11 @@ def _cells(task: TaskSummary) -> tuple[str, ...]:
         task.ref,
         task.engine,
         task.model,
-        _state(task),
+        task.state,
         str(task.done) if task.planned is None else f"{task.done}/{task.planned}",
         figures.objective(best.objective, best.value) if best else "–",
         _moment(task.began_at or task.created_at),
     )
-
-
-def _state(task: TaskSummary) -> TaskState:
-    """Return the task's state; a runner that died without a word has not said so itself."""
-    if task.runner is not None and not identity.is_alive(task.runner):
-        return TaskState.INTERRUPTED
-    return task.state
 
 
 def _moment(unix_time: float) -> str:
@@ -177,7 +170,7 @@ def _facts(task: TaskSummary) -> dict[str, object]:
         "model": task.model,
         "simulated": task.simulated,
         "verification": task.pinned,
-        "state": _state(task),
+        "state": task.state,
         "created_at": task.created_at,
         "planned": task.planned,
         "outcomes": {(outcome or "under_way"): n for outcome, n in task.outcomes.items()},

@@ -1,6 +1,7 @@
 """What the store hands out: its rows as values."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Literal, TypeAlias, TypeVar
@@ -30,6 +31,10 @@ class TaskState(StrEnum):
 TaskSort: TypeAlias = Literal["created", "name", "engine", "model", "state"]
 ExperimentSort: TypeAlias = Literal["number", "rank", "value", "score", "duration", "outcome"]
 """`rank` is what decides: feasible first, and the best of them first."""
+
+
+IsAlive: TypeAlias = Callable[[ProcessIdentity], bool]
+"""Says whether exactly this process still runs. Must answer at once."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import aiosqlite
 
@@ -24,14 +24,11 @@ from core.store.history import append, closing_events, last_event
 from core.store.location import database
 from core.store.masking import mask, mask_task_text, without_secrets
 from core.store.queries import Values, fold, read_leases, read_tasks, understood
-from core.store.rows import ClaimedError, DeadRun, Lease, StoredTask
+from core.store.rows import ClaimedError, DeadRun, IsAlive, Lease, StoredTask
 from core.task import Task
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-IsAlive: TypeAlias = Callable[[ProcessIdentity], bool]
-"""Says whether exactly this process still runs. Must answer at once."""
 
 
 def transaction(

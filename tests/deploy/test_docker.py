@@ -148,7 +148,7 @@ async def test_secrets_reach_the_container_and_nothing_that_is_shown(
     dockerd: str, launch: Launch
 ) -> None:
     secret = "hf_averysecretword"
-    module = (sys.executable, "-m", "tests.machine.nasty_server", "--say-secret", "HF_TOKEN")
+    module = (sys.executable, "-m", "tests.machine.nasty_server")
     server = launch(
         dockerd,
         command=lambda port: (*module, "--port", str(port), "--say", "$HF_TOKEN"),
@@ -157,7 +157,7 @@ async def test_secrets_reach_the_container_and_nothing_that_is_shown(
     )
     await server.start()
     await until_ready(server, patience=PATIENCE)
-    assert {"***", "args: ***"} <= set(server.log.read_text().splitlines())
+    assert "***" in server.log.read_text().splitlines()
     assert server.shown_argv[-1] == "$HF_TOKEN"
     assert secrets_at_large.in_arguments({server.server.pid, *server.pids()}, (secret,)) is None
     container = server._host.find(server._launch)

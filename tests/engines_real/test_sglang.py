@@ -27,6 +27,8 @@ pytestmark = [
     pytest.mark.skipif(not NAMED, reason="AUTOTUNER_SGLANG names no SGLang"),
 ]
 
+KEY = "k3y-of-this-server"
+
 PARSE = """
 import argparse, json, sys
 from sglang.srt.server_args import ServerArgs
@@ -83,6 +85,7 @@ def test_it_is_tuned_from_end_to_end(tmp_path: Path) -> None:
                 "disable-overlap-schedule": True,
                 "decode-log-interval": 1,  # its gauges are set when it logs
                 "dtype": "bfloat16",
+                "api-key": KEY,
             },
             "environment": {
                 "PYTHONPATH": STAND_INS,
@@ -120,5 +123,8 @@ def test_it_is_tuned_from_end_to_end(tmp_path: Path) -> None:
     assert "attn-dp-size 2 does not divide tp-size 1" in ended.stderr
     measured = [round_ for e in result["experiments"] for round_ in e["sub_rounds"]]
     assert len(measured) == 1
+    assert '--api-key "$SGLANG_API_KEY"' in result["launch"]["command"]
+    assert "a secret stands in the arguments" not in ended.stderr
+    assert KEY not in ended.stdout + ended.stderr
     assert measured[0]["server"]["output_tokens"] > 0
     assert measured[0]["server"]["running_peak"] > 0

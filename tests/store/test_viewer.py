@@ -288,3 +288,37 @@ async def test_a_store_of_somebody_else_is_one_clear_line(path: Path) -> None:
     with pytest.raises(Exception, match=r"cannot be opened|cannot be written"):
         async with Viewer(path) as viewer:
             await viewer.tasks()
+
+
+async def test_what_a_dead_runner_left_open_is_shown_as_interrupted(
+    store: Store, path: Path, task: StoredTask
+) -> None:
+    """As the next runner will write it down, and without a word in the store."""
+    await store.claim(task.id, RUNNER, everybody_lives)
+    await store.record(task.id, began(), *measured_experiment(0), *measured_experiment(1)[:3])
+    living = {RUNNER}
+    async with Viewer(path, is_alive=lambda who: who in living) as viewer:
+        assert await viewer.changed()
+        assert (await viewer.state(task.id))[0].experiments[1].outcome is None
+        assert not await viewer.changed()
+        living.clear()
+        assert await viewer.changed()
+        assert not await viewer.changed()
+        [summary] = (await viewer.tasks()).rows
+        assert summary == await viewer.summary(task.id)
+        found = await viewer.find("#1")
+        assert found is not None
+        assert summary.state is found.state is TaskState.INTERRUPTED
+        rows = (await viewer.experiments(task.id)).rows
+        assert [e.outcome for e in rows] == [Outcome.OK, Outcome.INTERRUPTED]
+        assert rows[1] == await viewer.experiment(task.id, 1)
+        state, _ = await viewer.state(task.id)
+        assert rows == tuple(state.experiments.values())
+        async with Viewer(path) as other:
+            assert (await other.state(task.id))[0].experiments[1].outcome is None
+        await store.close_dead_runs(lambda who: who in living)
+        closed, _ = await viewer.state(task.id)
+        assert (closed.experiments, closed.ended) == (state.experiments, state.ended)
+        written = await viewer.summary(task.id)
+        assert written is not None
+        assert (written.outcomes, written.ended_at) == (summary.outcomes, summary.ended_at)

@@ -15,7 +15,7 @@ async def test_the_list_of_tasks_says_where_each_stands(app: Watched) -> None:
         assert "chat#1" in shown
         assert "✓ finished" in shown
         assert "· new" in shown
-        assert "! runner gone" in shown, "a run whose runner died is not called running"
+        assert "! interrupted" in shown, "a run whose runner died is not called running"
         assert "GPU 0 H100 80GB" in shown
         assert "4 tasks" in shown
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from textual.widget import Widget
 
 from core.events import Experiment, Outcome
+from core.machine import identity
 from core.report import figures
 from core.report.characters import one_line
 from core.report.conclusion import outcome_in_words
@@ -199,7 +200,7 @@ class CompareView(View):
         )
 
     async def _offer(self, task_id: int) -> str:
-        async with Viewer() as viewer:
+        async with Viewer(is_alive=identity.is_alive) as viewer:
             page = await viewer.experiments(task_id, sort="rank", limit=_OFFERED, sub_rounds=False)
         if not page.rows:
             return "this task has no experiments"

@@ -8,7 +8,6 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from core.events import Experiment, Phase
-from core.machine import identity
 from core.report import figures
 from core.report.characters import one_line
 from core.report.launch import launch_command
@@ -48,7 +47,6 @@ class TaskAnswer:
     page: Page[Experiment]
     offset: int
     live: Live
-    abandoned: bool
 
 
 class TaskView(View):
@@ -103,7 +101,7 @@ class TaskView(View):
         if answer is None:
             return line(Span("Task", "title"))
         summary = answer.summary
-        row = TaskRow(summary, answer.abandoned, time.time())
+        row = TaskRow(summary, time.time())
         over, planned = summary.done, summary.planned
         parts = [
             line(Span(one_line(summary.ref), "title")),
@@ -120,8 +118,6 @@ class TaskView(View):
 
     def _clocks(self, answer: TaskAnswer) -> str:
         summary, search = answer.summary, answer.live.state.search
-        if answer.abandoned:
-            return ""
         elapsed = figures.clock(summary.elapsed(time.time()))
         if summary.state is not TaskState.RUNNING or search is None or search.eta is None:
             return elapsed
@@ -331,11 +327,6 @@ async def read_task(
         page=page,
         offset=offset,
         live=live(events, list(known.values()), stored.task.levels(), time.time()),
-        abandoned=(
-            summary.state is TaskState.RUNNING
-            and summary.runner is not None
-            and not identity.is_alive(summary.runner)
-        ),
     )
 
 
@@ -354,7 +345,7 @@ class Now(Canvas):
         if answer is None:
             return []
         now = time.time()
-        if answer.abandoned:
+        if answer.summary.state is TaskState.INTERRUPTED:
             rows = [
                 line(Span("! its runner is gone without a word; r takes the run up again", "warn"))
             ]

@@ -8,9 +8,8 @@ from pathlib import Path
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from core.machine import identity
 from core.machine.nvml import NvmlGpus
-from core.store import Lease, Page, TaskState, TaskSummary, Viewer
+from core.store import Lease, Page, TaskSummary, Viewer
 from tui import commands
 from tui.dialogs.asking import Ask, Confirm
 from tui.dialogs.picker import Choice, Picker
@@ -42,7 +41,6 @@ _ORDERS: tuple[Choice[str], ...] = (
 class _Answer:
     page: Page[TaskSummary]
     offset: int
-    abandoned: frozenset[int]
     """Tasks that count as running, but whose runner is no more."""
     leases: tuple[Lease, ...]
     at: float
@@ -98,14 +96,7 @@ class TasksView(View):
                 limit=limit,
                 offset=offset,
             )
-            abandoned = frozenset(
-                task.id
-                for task in page.rows
-                if task.state is TaskState.RUNNING
-                and task.runner is not None
-                and not identity.is_alive(task.runner)
-            )
-            return _Answer(page, offset, abandoned, await viewer.leases(), time.time())
+            return _Answer(page, offset, await viewer.leases(), time.time())
 
         return [Question(read, self._show), Question(self._gpus_read, self._show_gpus, "machine")]
 
@@ -126,7 +117,7 @@ class TasksView(View):
         if answer is None:
             return
         now = time.time()
-        rows = tuple(TaskRow(task, task.id in answer.abandoned, now) for task in answer.page.rows)
+        rows = tuple(TaskRow(task, now) for task in answer.page.rows)
         self._table.show(Window(answer.offset, rows, answer.page.total))
 
     def _show_gpus(self, seen: GpusSeen | None) -> None:
