@@ -25,6 +25,7 @@ from core.errors import HostError
 from core.events import ProcessIdentity
 from core.machine import identity, masking, secrets_at_large
 from core.machine.gpus import Gpus
+from core.machine.guardian import WEIGH_EVERY
 from core.machine.ports import ReservedPort
 from core.machine.supervision import ExitReport
 from core.task import Frozen
@@ -91,6 +92,7 @@ class DockerServer:
         self._launch = secrets.token_hex(6)
         self._root: ProcessIdentity | None = None
         self._peak_bytes = 0
+        self._weighing: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[StopReport] | None = None
         order = ContainerOrder(
             engine_url=host.url,
@@ -148,6 +150,7 @@ class DockerServer:
         await self._keeper.start()
         while not self.ended.done():
             if await asyncio.to_thread(self._is_running):
+                self._weighing = asyncio.create_task(self._weigh())
                 return
             await asyncio.wait({self.ended}, timeout=0.1)
         last = read_log(self.log).strip().rpartition("\n")[2]
@@ -164,10 +167,7 @@ class DockerServer:
         """Return what can be seen of the server's work from outside."""
         gpu_bytes = await self._keeper.gpu_bytes()
         root = self._root or self.guardian
-        signs = await asyncio.to_thread(look_at, self.log, root, gpu_bytes)
-        if self._root is not None:
-            self._peak_bytes = max(self._peak_bytes, signs.resident_bytes)
-        return signs
+        return await asyncio.to_thread(look_at, self.log, root, gpu_bytes)
 
     def pids(self) -> set[int]:
         """Return the numbers of the container's processes, as far as they can be seen from here."""
@@ -176,13 +176,26 @@ class DockerServer:
         tree = (self._root, *identity.descendants(self._root))
         return {who.pid for who in tree if identity.is_alive(who)}
 
-    async def _stop(self) -> StopReport:
+    async def _weigh(self) -> None:
+        """Note the most memory that the container's processes are seen with while it runs.
+
+        The guardian weighs the keeper; these are the engine's children.
+        """
+        while not self.ended.done():
+            await self._weigh_once()
+            await asyncio.wait({self.ended}, timeout=WEIGH_EVERY)
+
+    async def _weigh_once(self) -> None:
         if self._root is not None:
             used = await asyncio.to_thread(identity.usage, self._root)
             self._peak_bytes = max(self._peak_bytes, used.resident_bytes)
+
+    async def _stop(self) -> StopReport:
+        await self._weigh_once()
         report = await self._keeper.stop()
         left = await asyncio.to_thread(self._remove_what_is_left)
-        # The guardian weighs the keeper; the container's processes are the engine's children.
+        if self._weighing is not None:
+            await self._weighing
         peak = self._peak_bytes or None
         return StopReport((*left, *report.remains), report.seconds, report.killed, peak)
 

@@ -39,7 +39,7 @@ from core.machine.bounded_log import BoundedLog
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PIPE_BYTES = 1 << 20
-_WEIGH_EVERY = 5.0
+WEIGH_EVERY = 5.0
 """Seconds between two looks at the tree's memory; one costs 6 µs per process of the machine."""
 _LOOK_FOR_NEWCOMERS = 0.25
 """Seconds between two looks for processes that appeared during the grace period."""
@@ -144,14 +144,14 @@ class Guardian:
         """Look at the tree's memory if it is time to; shared pages count once for each process."""
         now = time.monotonic()
         if now >= self._weigh_at:
-            self._weigh_at = now + _WEIGH_EVERY
+            self._weigh_at = now + WEIGH_EVERY
             tree = procfs.descendants(os.getpid())
             self._peak_bytes = max(self._peak_bytes, sum(each.resident_bytes for each in tree))
 
     def _patience(self) -> float:
         """Return how long to wait for something to happen, in milliseconds."""
         if self._kill_at is None:
-            return 1000 * _WEIGH_EVERY
+            return 1000 * WEIGH_EVERY
         left = self._kill_at - time.monotonic()
         if left > 0:
             return 1000 * min(left, _LOOK_FOR_NEWCOMERS)

@@ -1,12 +1,16 @@
 """Real container engines for tests: private daemons, and an image made from this machine's Python.
 
-Nothing is downloaded. The daemons have their own folders and sockets, no bridge and no firewall
-rules, and are ended by the process that started them.
+Nothing is downloaded. The daemons have their own folders, sockets and mounts, no bridge and no
+firewall rules. They end with the process that started them, however that ends, and the next one
+removes the folders that it left.
 """
 
+import ctypes
+import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -23,6 +27,7 @@ from core.deploy.container_host import ContainerHost
 from core.errors import HostError
 
 IMAGE = "localhost/autotuner-test:latest"
+_PR_SET_PDEATHSIG = 1
 _NATIVE_PACKAGES = ("pydantic_core", "uvloop", "httptools")
 """What the simulated engine loads beside the standard library; mounted, but not its libraries."""
 _LEFT_OUT = ("test", "tests", "idlelib", "ensurepip", "site-packages", "__pycache__", "config-*")
@@ -110,12 +115,16 @@ def private_podman() -> Iterator[str]:
 @contextmanager
 def _folder() -> Iterator[Path]:
     # Not under pytest's own folder: the path of a socket may have 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="autotuner-"))
-    yield folder
-    for line in Path("/proc/self/mounts").read_text().splitlines():
-        if str(folder) in line:  # dockerd leaves its network namespace mounted
-            subprocess.run(["umount", line.split()[1]], check=False)
-    shutil.rmtree(folder)
+    place = Path(tempfile.gettempdir())
+    for left in place.glob("autotuner-engine-*"):
+        with suppress(OSError), (left / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix="autotuner-engine-"))
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+        shutil.rmtree(folder)
 
 
 @contextmanager
@@ -127,8 +136,17 @@ def _daemon(
     environment: dict[str, str] | None = None,
 ) -> Iterator[None]:
     log = folder / "log"
+    if os.geteuid() == 0:  # what it mounts is gone with the last of its processes
+        command = ["unshare", "--mount", *command]
+    libc = ctypes.CDLL(None)
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
+        )
     try:
         if not _answers(url, process):
             last = log.read_text().strip().rpartition("\n")[2]

@@ -144,6 +144,23 @@ async def test_a_deaf_container_is_killed_after_its_grace(dockerd: str, launch: 
     assert server.ended.result().code == -signal.SIGKILL
 
 
+async def test_the_most_memory_that_a_container_ever_had_is_told(
+    dockerd: str, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives its memory back long before it is stopped."""
+    monkeypatch.setattr("core.deploy.docker.WEIGH_EVERY", 0.05)
+    script = "import time; x = b'x' * (300 << 20); time.sleep(1); del x; print('light', flush=True)"
+    hungry = (sys.executable, "-c", f"{script}; time.sleep(600)")
+    server = launch(dockerd, command=lambda _: hungry)
+    await server.start()
+    light = "the memory is given back"
+    await asyncio.to_thread(wait_until, lambda: "light" in server.log.read_text(), light)
+    assert (await server.vital_signs()).resident_bytes < 200 << 20
+    peak = (await server.stop()).peak_bytes
+    assert peak is not None
+    assert peak > 300 << 20
+
+
 async def test_secrets_reach_the_container_and_nothing_that_is_shown(
     dockerd: str, launch: Launch
 ) -> None:
