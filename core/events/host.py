@@ -55,6 +55,9 @@ class HostDescription(Frozen):
     """Model name of the processor."""
     cpus: int
     """Logical processors that this process may use."""
+    governor: str = ""
+    """What sets their clock: `performance`, `powersave`, several joined by commas; empty where the
+    kernel does not tell."""
     memory_bytes: int
     """Main memory."""
     driver: str = ""

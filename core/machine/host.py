@@ -1,5 +1,6 @@
 """This machine, described once for the record of a run. Only reads, from /proc and the driver."""
 
+import contextlib
 import os
 import platform
 import shutil
@@ -24,6 +25,7 @@ def describe_host(
         python=platform.python_version(),
         cpu=cpu_model(),
         cpus=len(os.sched_getaffinity(0)),
+        governor=governor(),
         memory_bytes=psutil.virtual_memory().total,
         driver=gpus.driver(),
         gpus=tuple(_described(gpu, gpus) for gpu in gpus.present()),
@@ -41,6 +43,15 @@ def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, "") or platform.machine()
+
+
+def governor(folder: Path = Path("/sys/devices/system/cpu")) -> str:
+    """Return which governors set the processors' clocks; empty where the kernel does not tell."""
+    found: set[str] = set()
+    for file in folder.glob("cpu[0-9]*/cpufreq/scaling_governor"):
+        with contextlib.suppress(OSError):
+            found.add(file.read_text(encoding="utf-8", errors="replace").strip())
+    return ", ".join(sorted(found - {""}))
 
 
 def program(executable: str) -> str:

@@ -434,11 +434,13 @@ def _host(host: HostDescription) -> list[tuple[str, str]]:
     files = (
         f"{model.files} files, {gib(model.bytes)}, {model.fingerprint[:16]}" if model.files else ""
     )
+    clock = f"clock by the {host.governor} governor" if host.governor else ""
+    processor = f"{host.cpu}, {host.cpus} threads, {gib(host.memory_bytes)}"
     return [
         ("model files", ", ".join(filter(None, (model.path, files)))),
         ("model revision", model.revision),
         ("host", f"{host.name}, Linux {host.kernel}, Python {host.python}"),
-        ("processor", f"{host.cpu}, {host.cpus} threads, {gib(host.memory_bytes)}"),
+        ("processor", ", ".join(filter(None, (processor, clock)))),
         ("GPU driver", host.driver),
         *((f"GPU {gpu.index}", _gpu(gpu)) for gpu in host.gpus if not gpu.simulated),
         *(

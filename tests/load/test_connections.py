@@ -32,6 +32,7 @@ from tests.load.scripted import (
     framed,
     refusal,
     token,
+    usage,
 )
 
 stamps = pytest.mark.parametrize("kernel_stamps", [True, False], ids=["kernel", "loop"])
@@ -233,6 +234,26 @@ async def test_a_request_without_end_is_given_up() -> None:
         connections.give_up(time.monotonic_ns())
         assert (await asking).ending == Ending.TIMEOUT
         assert connections.in_flight() == []
+
+
+@stamps
+async def test_an_event_larger_than_any_buffer_holds_up_nothing(kernel_stamps: bool) -> None:
+    """Clients that read lines up to a limit stall, or break off, at the first long one."""
+    long = token("x" * 300_000)
+    whole = HEAD + framed(token()) + framed(long) + framed(long) + framed(token())
+
+    def script(asked: Asked) -> list[bytes]:
+        return [whole, framed(usage(10, 4)) + framed(DONE) + END]
+
+    async with (
+        ScriptedServer(script) as server,
+        pool(server, kernel_stamps=kernel_stamps) as connections,
+    ):
+        for _ in range(2):
+            exchange = await ask(connections, request(server))
+            assert exchange.ending == Ending.COMPLETED
+            assert exchange.answer.chunks == 4
+            assert exchange.answer.output_tokens == 4
 
 
 @stamps

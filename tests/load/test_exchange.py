@@ -56,6 +56,26 @@ def test_a_role_without_content_is_no_first_token() -> None:
     assert fed(HEAD + framed(role)).first == 0
 
 
+@pytest.mark.parametrize("thoughts", ["reasoning_content", "reasoning"])
+def test_the_first_thought_is_the_first_token(thoughts: str) -> None:
+    """A model that reasons before it answers has begun: others wait, or find no token at all."""
+
+    def delta(**said: str) -> bytes:
+        return framed(event({"choices": [{"index": 0, "delta": said}]}))
+
+    subject = fed(
+        HEAD + delta(role="assistant", content=""),
+        delta(**{thoughts: "Hm"}),
+        delta(**{thoughts: ", so"}),
+        delta(content="42"),
+        framed(event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})),
+        framed(usage(10, 3)) + framed(DONE) + END,
+    )
+    assert subject.ending == Ending.COMPLETED
+    assert (subject.first, subject.last) == (3_000, 5_000)
+    assert subject.answer.chunks == 3
+
+
 def test_events_read_together_share_their_moment_and_are_marked() -> None:
     ledger = Ledger()
     subject = fed(HEAD, framed(token("a") + token("b")) + framed(token("c")), ledger=ledger)

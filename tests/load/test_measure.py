@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import Any
@@ -73,8 +74,8 @@ async def test_a_level_is_measured_from_end_to_end(worker: LoadWorker) -> None:
     assert result.requests.sent == result.requests.completed == 24
     assert result.client is not None
     assert not result.client.bound
-    # A busy machine may be said to be noisy; nothing else is to be remarked.
-    assert all("too noisy to bound its drift" in note for note in result.notes)
+    # A busy machine may be said to have changed its speed; nothing else is to be remarked.
+    assert all("throughput changed" in note for note in result.notes)
     assert result.output_tokens is not None
     assert result.output_tokens.min == result.output_tokens.max == 8
     assert result.ttft is not None
@@ -254,6 +255,45 @@ async def test_leaving_the_iteration_stops_the_load_at_once(worker: LoadWorker) 
         server.script = steady
         _, _, result = await measured(worker, server, plan(requests=8))
         assert result.requests.completed == 8
+
+
+async def test_nothing_of_a_level_that_was_broken_off_is_told_of_the_next(
+    worker: LoadWorker,
+) -> None:
+    """What was left behind by one measurement is not read as the result of another."""
+
+    def script(asked: Asked) -> Iterable[Step]:
+        return answer(asked.tokens, ttft=0.005, itl=0.001)
+
+    async with ScriptedServer(script) as server:
+        target = Target(base_url=server.url, model="m")
+        before = plan(concurrency=8, requests=10_000, scenario="D(20,20)")
+        async with aclosing(worker.measure(target, before)) as levels:
+            async for _ in levels:
+                break
+        server.script = steady
+        began = time.monotonic_ns()
+        _, table, result = await measured(worker, server, plan(concurrency=1, requests=6))
+    rows = unpack(table.data)
+    assert len(rows) == result.requests.sent == 6
+    assert (rows["due"] > began).all()
+    assert (rows["output_tokens"] == 8).all()
+    assert result.series is not None
+    assert max(result.series.in_flight) < 1.5
+    assert result.itl is not None
+    assert result.itl.min >= 0.0045
+
+
+async def test_a_chat_template_is_counted_into_the_prompt(worker: LoadWorker) -> None:
+    """A prompt of the asked length that a template makes longer has another length."""
+
+    def templated(prompt: str) -> int:
+        return len(prompt.split()) + 13
+
+    async with ScriptedServer(steady, tokenize=templated) as server:
+        await measured(worker, server, plan(requests=4, scenario="D(60,8)"), endpoint="chat")
+    prompts = [asked.body["messages"][-1]["content"] for asked in server.asked]
+    assert {templated(prompt) for prompt in prompts} == {60}
 
 
 async def test_cancelling_stops_the_load_too(worker: LoadWorker) -> None:

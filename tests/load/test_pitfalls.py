@@ -6,12 +6,13 @@ import pytest
 from core.events import SubRound
 from core.load.conductor import Window
 from core.load.datasets import Sample
+from core.load.observations import Observations
 from core.load.plan import LevelPlan
 from core.load.sources import dataset_drafts
 from core.load.statistics import describe
 from core.load.summary import summarise
 from core.task import Level, Scenario
-from tests.load.fabricated import START, Call, observed
+from tests.load.fabricated import START, Call, Playback, observed
 
 LEVEL = Level(scenario=Scenario.model_validate("D(100,10)"), concurrency=1)
 PLAN = LevelPlan(index=0, level=LEVEL, requests=10, max_seconds=60, thresholds={"tpot_p90": 0.02})
@@ -82,3 +83,18 @@ def test_a_failure_is_no_fast_answer() -> None:
     assert measured.attainment == pytest.approx(10 / 22)
     assert measured.goodput is not None
     assert measured.goodput < measured.request_throughput + 1e-9
+
+
+def test_percentiles_are_of_all_requests_not_means_of_the_workers_percentiles() -> None:
+    """Two workers, of which one had all the slow answers: half of all requests are slow."""
+    seen = Observations(workers=2, began=START)
+    for worker, ttft in enumerate((0.1, 1.0)):
+        calls = [Call(due=n + worker / 2, ttft=ttft) for n in range(20)]
+        seen.take(worker, Playback(calls).tally(-1, 30))
+    window = Window(START, START + 25 * 10**9)
+    measured = summarise(PLAN, seen, window, started_at=0, stamped=True)
+    assert measured.ttft is not None
+    assert measured.ttft.count == 40
+    assert measured.ttft.percentiles["p50"] == pytest.approx(0.1)
+    assert measured.ttft.percentiles["p75"] == pytest.approx(1.0)
+    assert measured.ttft.mean == pytest.approx(0.55)

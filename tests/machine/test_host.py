@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.events import ModelFiles
-from core.machine.host import cpu_model, describe_host
+from core.machine.host import cpu_model, describe_host, governor
 from core.machine.model_files import model_files
 from core.machine.nvml import NvmlGpus
 from core.machine.simulated_gpus import SimulatedGpus
@@ -27,6 +27,16 @@ def test_simulated_gpus_are_told_as_such() -> None:
 
 def test_a_kernel_without_names_tells_the_architecture(tmp_path: Path) -> None:
     assert cpu_model(tmp_path / "missing")
+
+
+def test_what_sets_the_processors_clocks_is_on_record(tmp_path: Path) -> None:
+    """A processor that is throttled to save power serves, and times, another speed each time."""
+    assert governor(tmp_path) == ""
+    for number, name in enumerate(["powersave", "performance", "powersave"]):
+        folder = tmp_path / f"cpu{number}" / "cpufreq"
+        folder.mkdir(parents=True)
+        (folder / "scaling_governor").write_text(f"{name}\n")
+    assert governor(tmp_path) == "performance, powersave"
 
 
 def test_a_fingerprint_follows_the_files(tmp_path: Path) -> None:
