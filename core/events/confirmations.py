@@ -54,8 +54,8 @@ better       the interval of its gain is above what was asked for
 indistinct   the interval reaches below it: keep the defaults
 worse        the interval is below it: keep the defaults
 alone        the defaults cannot be compared: they break a hard SLO, cannot run, or are not wanted
-defaults     nothing that was searched looked better than the defaults: they win
-infeasible   none of the contenders kept the hard SLOs on fresh launches
+defaults     nothing looked better than they do, or nothing that did keeps the hard SLOs: they win
+infeasible   neither a contender nor the defaults kept the hard SLOs on fresh launches
 unconfirmed  nothing, or too little, was measured anew; `reason` says why
 """
 

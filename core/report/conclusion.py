@@ -160,6 +160,8 @@ class Conclusion:
         baseline, gain = self.baseline, self.gain
         if winner is baseline:
             others = len({e.configuration for e in self.experiments if e.measured}) - 1
+            if self.confirmation is not None and self.confirmation.contenders:
+                return f"Keep the defaults: {self.confirmation.reason}."
             if others == 0:
                 return f"Only the defaults are measured: {_value(winner)}."
             if self.confirmation is not None and self.confirmation.status == "infeasible":

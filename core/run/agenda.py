@@ -222,8 +222,13 @@ class Agenda:
     # The confirmation ---------------------------------------------------------------------------
 
     def _contest(self, view: View) -> Contest:
+        """Return the confirmation as it stands.
+
+        What looks no better than the defaults takes part where all that does is out, and the
+        defaults do not clearly keep the hard SLOs either.
+        """
         rules = self.task.optimization.confirmation
-        return Contest(
+        contest = Contest(
             objective=self.task.optimization.objective,
             rules=rules,
             contenders=self._contenders(view, rules.repeats[0]),
@@ -235,6 +240,9 @@ class Agenda:
             # A load that is searched is at the border of the SLOs by its nature.
             slo=None if self._searches_load else self.task.slo,
         )
+        if contest.lost and contest.defaults_fail:
+            return replace(contest, pool=self._pool(view, against_defaults=False))
+        return contest
 
     @property
     def _searches_load(self) -> bool:
@@ -255,16 +263,18 @@ class Agenda:
         most = self.shares.contenders
         return next((k for k in range(most, 1, -1) if purse.affords((k + 1) * repeats)), 1)
 
-    def _pool(self, view: View) -> tuple[Experiment, ...]:
-        """Return what looks better than the defaults, the best first."""
+    def _pool(self, view: View, *, against_defaults: bool = True) -> tuple[Experiment, ...]:
+        """Return what was feasible, and looks better than the defaults, the best first."""
         feasible = [
             e
             for e in view.of_origin("search")
             if e.measured and e.verdict is not None and e.verdict.feasible
         ]
         feasible.sort(key=lambda e: (rank_key(e.verdict), e.number))
-        if self.task.optimization.also:
+        if self.task.optimization.also and against_defaults:
             return self._front(view, feasible)
+        if not against_defaults:
+            return tuple(feasible)
         defaults = [e for o in ("baseline", "repeat") for e in view.of_origin(o)]
         scores = [e.verdict.score for e in defaults if e.measured and e.verdict]
         known = [score for score in scores if score is not None]

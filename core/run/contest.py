@@ -99,7 +99,7 @@ class Contest:
         if not self._taking_part:
             return unconfirmed(fallback, "the budget leaves no room for fresh launches")
         rest = self._proved({})
-        if rest.status == "infeasible":
+        if rest.status in {"infeasible", "defaults"}:
             return rest
         update = {"status": "unconfirmed", "reason": self._too_few(), "winner": fallback}
         return rest.model_copy(update=update)
@@ -180,6 +180,18 @@ class Contest:
         return bool(self.pool) and not self._standing
 
     @property
+    def defaults_fail(self) -> bool:
+        """Whether the defaults are no way out: there are none, or they are not clearly feasible.
+
+        False while they have not been launched often enough.
+        """
+        if self.defaults is None or self._out(DEFAULTS):
+            return True
+        runs = self._fresh(DEFAULTS)
+        known = len(runs) >= self.rules.repeats[0]
+        return known and standing(runs, self.slo, self._scatter).kind != "clear"
+
+    @property
     def undecided(self) -> bool:
         """Whether none of those that were launched often enough clearly keeps the SLOs."""
         return bool(self._seasoned) and self.doubtful.issuperset(self._seasoned)
@@ -200,8 +212,9 @@ class Contest:
 
     @cached_property
     def fallen(self) -> set[Configuration]:
-        """The contenders that are out."""
-        return {e.configuration for e in self.pool if self._out(e.configuration)}
+        """Those that are out, the defaults among them."""
+        arms = {DEFAULTS, *(e.configuration for e in self.pool)}
+        return {arm for arm in arms if self._out(arm)}
 
     def _out(self, configuration: Configuration) -> bool:
         made = [e for e in (*self.runs, *self.soaks) if e.configuration == configuration]
@@ -223,7 +236,8 @@ class Contest:
         return [e.configuration for e in self.pool if e.configuration not in self.fallen]
 
     def _with_defaults(self, arms: Sequence[Configuration]) -> list[Configuration]:
-        wanted = arms and self.defaults is not None and not self._out(DEFAULTS)
+        # Where all contenders are out, it is left to the defaults.
+        wanted = self.pool and self.defaults is not None and not self._out(DEFAULTS)
         return [DEFAULTS, *arms] if wanted else list(arms)
 
     def _fresh(self, configuration: Configuration) -> list[Experiment]:
@@ -277,9 +291,9 @@ class Contest:
         )
 
     def _soak(self, found: Confirmation | None, affords: Callable[[int], bool]) -> Turn | None:
-        if found is None or found.winner is None or not self.rules.soak:
+        if found is None or found.chosen is None or not self.rules.soak:
             return None
-        arm = self._arm(found.winner)
+        arm = found.chosen.configuration
         made = [e for e in self.soaks if e.configuration == arm]
         if any(map(counts, made)) or len(made) > MOST_BLAMELESS or not affords(1):
             return None

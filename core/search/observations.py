@@ -17,7 +17,7 @@ from core.events import Experiment, FailureKind, Outcome
 from core.search.aim import Aim
 from core.search.axes import ABSENT, Array, Axis, Value
 from core.search.points import place_of
-from core.task import LOAD_OBJECTIVES, Configuration, FlagValue, Level
+from core.task import LOAD_OBJECTIVES, STATISTICS, Configuration, FlagValue, Level
 from core.verdict import objective_metric
 from core.verdict.arrays import metrics_needed
 from core.verdict.front import costs_of
@@ -27,6 +27,8 @@ _SAYS_NOTHING = {FailureKind.ENVIRONMENT, FailureKind.CLIENT_BOUND}
 
 RECALLED_NOISE = 10.0
 """How much more the figures of an earlier task scatter about this one's: variance, as a factor."""
+
+_TAILS = {statistic for statistic in STATISTICS if statistic not in {"mean", "p50"}}
 
 _ENDED = {Outcome.OK, Outcome.INFEASIBLE, Outcome.PRUNED, Outcome.FAILED}
 
@@ -104,21 +106,39 @@ class Observations:
                 for place, objective in enumerate(self.aim.objectives)
             }
         else:
-            count = 1 + max((s.index for e in self.experiments for s in e.sub_rounds), default=-1)
-            found = {}
-            for metric in metrics_needed(self.aim.slo, *self.aim.objectives):
-                rows: list[list[float | None]] = []
-                for experiment in self.experiments:
-                    row: list[float | None] = [None] * count
-                    for sub_round in experiment.sub_rounds:
-                        row[sub_round.index] = sub_round.metric(metric)
-                    rows.append(row)
-                found[metric] = _logarithms(rows)
+            found = {
+                metric: self.by_levels(metric)
+                for metric in metrics_needed(self.aim.slo, *self.aim.objectives)
+            }
         return {
             metric: array[:, ~np.isnan(array).all(axis=0)]
             for metric, array in found.items()
             if not np.isnan(array).all()
         }
+
+    def means(self, metric: str) -> Array | None:
+        """Return the figures' means where the metric is a tail of theirs, shaped as `figures` are.
+
+        None where it is no tail, or where no mean is known beside it.
+        """
+        family, _, statistic = metric.rpartition("_")
+        if statistic not in _TAILS or not self.by_level:
+            return None
+        tails = self.by_levels(metric)
+        kept = ~np.isnan(tails).all(axis=0)
+        means = self.by_levels(f"{family}_mean")[:, kept]
+        return None if np.isnan(means + tails[:, kept]).all(axis=0).any() else means
+
+    def by_levels(self, metric: str) -> Array:
+        """Return the logarithms of a metric, (experiments, levels); NaN is not measured."""
+        count = 1 + max((s.index for e in self.experiments for s in e.sub_rounds), default=-1)
+        rows: list[list[float | None]] = []
+        for experiment in self.experiments:
+            row: list[float | None] = [None] * count
+            for sub_round in experiment.sub_rounds:
+                row[sub_round.index] = sub_round.metric(metric)
+            rows.append(row)
+        return _logarithms(rows)
 
     @cached_property
     def served(self) -> Array:

@@ -80,6 +80,8 @@ def confirm(
     contenders.sort(key=rank)
     winner = next((c for c in contenders if c.feasible), None)
     status, reason = _status(winner, control, threshold, least)
+    if winner is None and status == "defaults":
+        winner = control
     return Confirmation(
         status=status,
         reason=reason,
@@ -167,7 +169,10 @@ def _status(
     winner: Contender | None, defaults: Contender | None, threshold: float, least: int
 ) -> tuple[ConfirmationStatus, str]:
     if winner is None:
-        return "infeasible", "no contender kept the hard SLOs on fresh launches"
+        fell = "no contender kept the hard SLOs on fresh launches"
+        if defaults is None or len(defaults.runs) < least or defaults.reasons:
+            return "infeasible", fell
+        return "defaults", f"{fell}, and the defaults did"
     standing = defaults is not None and (defaults.feasible or not defaults.runs)
     repeats = min(len(winner.runs), len(defaults.runs) if defaults and standing else least)
     if repeats < least:

@@ -72,12 +72,13 @@ def test_a_single_broken_launch_disqualifies() -> None:
     assert reasons == {4: (), 7: ("e2e_latency_p90 too long",), 8: ("it went wrong",)}
 
 
-def test_where_none_holds_there_is_no_winner() -> None:
-    found = confirm(
-        [candidate(4, run(1.6, feasible=False))], DEFAULT_RUNS, objective="minimize_latency"
-    )
-    assert found.status == "infeasible"
-    assert found.winner is None
+def test_where_none_holds_it_is_left_to_the_defaults() -> None:
+    fallen = [candidate(4, run(1.6, feasible=False))]
+    kept = confirm(fallen, DEFAULT_RUNS, objective="minimize_latency")
+    assert (kept.status, kept.winner) == ("defaults", DEFAULT_RUNS.experiment)
+    for defaults in (None, candidate(0, *runs([2.0, 2.0])), candidate(0, run(2.0, feasible=False))):
+        found = confirm(fallen, defaults, objective="minimize_latency")
+        assert (found.status, found.winner) == ("infeasible", None)
 
 
 @pytest.mark.parametrize(
