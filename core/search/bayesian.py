@@ -34,7 +34,6 @@ ENUMERATED = 20_000
 """Spaces up to this size are looked at whole; of larger ones, candidates."""
 _RANDOM_CANDIDATES = 1000
 _NEIGHBOURS_OF = 5
-_MOST_NEIGHBOURS = 2000
 _SHORTLIST = 256
 
 
@@ -186,10 +185,18 @@ class Bayesian:
         return np.array(kept, dtype=np.intp)
 
     def _candidates(self, observations: Observations, rng: np.random.Generator) -> Encoding:
-        """Return random points and the neighbours of the best."""
+        """Return random points and the neighbours of the best.
+
+        Ranges have so many neighbours two changes away that not all of those can be looked at.
+        """
+        best = self._best_rows(observations)
         drawn_rows = self._points.draw(_RANDOM_CANDIDATES, rng)
-        near = [self._points.neighbours(row, 2) for row in self._best_rows(observations)]
-        rows = np.unique(np.vstack([drawn_rows, *near]), axis=0)
+        near = [self._points.neighbours(row, 1) for row in best]
+        further = [self._points.neighbours(row, 2) for row in best]
+        if sum(map(len, further)) > ENUMERATED:
+            share = ENUMERATED // len(further)
+            further = [rng.permutation(rows)[:share] for rows in further]
+        rows = np.unique(np.vstack([drawn_rows, *near, *further]), axis=0)
         return Encoding(self._points.axes, rows)
 
     def _best_rows(self, observations: Observations) -> list[Rows]:

@@ -26,6 +26,9 @@ Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 JITTER = 1e-8
 _ROOT5 = 5.0**0.5
 
+_NEAR_ENOUGH = 1e-4
+"""Change of the log density, as a share, from which on a step counts as none."""
+
 _LEVELS_ALIKE = 0.9
 """Correlation of load levels that is assumed until three experiments measured all of them."""
 
@@ -163,7 +166,7 @@ class Fit:
             jac=True,
             method="L-BFGS-B",
             bounds=Bounds(self._mean - reach, self._mean + reach),
-            options={"maxiter": iterations},
+            options={"maxiter": iterations, "ftol": _NEAR_ENOUGH},
         )
         return Kernel.of(found.x)
 

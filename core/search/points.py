@@ -52,7 +52,7 @@ class Points:
         return self.without_absent(drawn)
 
     def neighbours(self, row: Rows, changes: int) -> Rows:
-        """Return every row that differs from `row` in at most so many parameters."""
+        """Return every row that differs from `row` in at most so many parameters; some repeat."""
         found = [row]
         for count in range(1, changes + 1):
             for chosen in combinations(range(len(self.axes)), count):
@@ -61,7 +61,7 @@ class Points:
                 changed = np.repeat(row[None, :], len(grid), axis=0)
                 changed[:, list(chosen)] = grid
                 found.append(changed)
-        return np.unique(self.without_absent(np.vstack(found)), axis=0)
+        return self.without_absent(np.vstack(found))
 
     def without_absent(self, rows: Rows) -> Rows:
         """Return the rows with parameters that take no part left out, and those that do put in.

@@ -1,6 +1,6 @@
 """The model-based strategy: what it opens with, what it learns from, and what it says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from math import exp
 
@@ -10,11 +10,12 @@ import pytest
 from core.events import Argument, Experiment, Failure, FailureKind, Outcome, ServerAccount
 from core.search import Aim, Proposal, Space, choose
 from core.search.acquisition import Incumbent
-from core.search.bayesian import Bayesian
+from core.search.axes import Axis
+from core.search.bayesian import ENUMERATED, Bayesian
 from core.search.observations import Observations
-from core.search.points import Points
-from core.search.surrogate import Kernels, Surrogate
-from core.task import Choices, Configuration, Optimization, Slo
+from core.search.points import Points, Rows
+from core.search.surrogate import Encoding, Kernels, Surrogate
+from core.task import Choices, Configuration, Optimization, Range, Slo
 from core.verdict import judge
 from core.verdict.hypervolume import hypervolume
 from tests.builders import experiment, sub_round
@@ -253,6 +254,30 @@ def test_a_space_too_large_to_enumerate_is_searched_by_candidates() -> None:
         made = experiment(number, proposal.configuration, judged=judged)
         search.tell(made.model_copy(update={"sub_rounds": rounds}))
     assert lowest < 1.5
+
+
+def test_ranges_have_no_more_candidates_than_can_be_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[int] = []
+
+    class Counting(Encoding):
+        def __init__(self, axes: Sequence[Axis], rows: Rows) -> None:
+            looked_at.append(len(rows))
+            super().__init__(axes, rows)
+
+    monkeypatch.setattr("core.search.bayesian.Encoding", Counting)
+    parameters = {f"p{n}": Range(type="continuous", low=0.0, high=1.0) for n in range(8)}
+    search = Bayesian(Space.of(parameters, lambda c: c.key), Aim(), seed=0, budget=12)
+    for number in range(8):
+        proposal = search.ask()
+        assert proposal is not None
+        rounds = (sub_round(0, e2e=1.0 + sum(map(float, proposal.configuration.values()))),)  # type: ignore[arg-type]
+        judged = judge(rounds, Slo(), "minimize_latency", levels=1)
+        made = experiment(number, proposal.configuration, judged=judged)
+        search.tell(made.model_copy(update={"sub_rounds": rounds}))
+    assert looked_at
+    assert max(looked_at) < 1.2 * ENUMERATED
 
 
 SIZES = (8, 16, 32, 64, 128, 256)
