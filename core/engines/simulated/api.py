@@ -3,7 +3,6 @@
 import json
 from array import array
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -108,20 +107,13 @@ class Api:
         _answer(connection, {"object": "list", "data": [model]})
 
     def _server_info(self, _: HttpRequest, connection: Connection, __: Dispatcher) -> None:
-        settings = self._launch.settings
         _answer(
             connection,
             {
-                **asdict(self._arguments),
+                **self._launch.in_force,
                 "model_path": self._arguments.model,
                 "served_model_name": self._model,
                 "random_seed": self._seed,
-                "context_length": settings.context_length,
-                "mem_fraction_static": settings.mem_fraction_static,
-                "chunked_prefill_size": settings.chunked_prefill_size,
-                "attention_backend": settings.attention_backend,
-                "cuda_graph_max_bs": settings.cuda_graph_max_bs,
-                "max_running_requests": self._launch.max_running_requests,
                 "max_total_num_tokens": self._launch.memory.kv_tokens,
                 "simulated": True,
             },

@@ -8,7 +8,7 @@ import heapq
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from core.engines.catalogue import unknown_flag
@@ -79,6 +79,8 @@ class Simulation:
     """What the server would have logged."""
     exit_code: int | None = None
     """With what status the server ended by itself; None when it did not."""
+    in_force: Mapping[str, FlagValue] = field(default_factory=dict)
+    """What the server would say of its arguments; empty where it did not come up."""
 
 
 def simulate(
@@ -118,8 +120,10 @@ def simulate(
             levels.append(machine.measure(workload, Random(f"{seed}/{index}")))
     except GpuMemoryError as error:
         log += crash_report(error)
-        return Simulation(launched.seconds, tuple(levels), tuple(log), KILLED)
-    return Simulation(launched.seconds, tuple(levels), tuple(log))
+        return Simulation(
+            launched.seconds, tuple(levels), tuple(log), KILLED, in_force=launched.in_force
+        )
+    return Simulation(launched.seconds, tuple(levels), tuple(log), in_force=launched.in_force)
 
 
 class _Machine:

@@ -6,8 +6,9 @@ that fails says so in its last lines and ends with the exit status that SGLang e
 
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import Random
+from typing import Any
 
 from core.engines.simulated.arguments import LARGEST_BATCH, Settings, wanted_backend
 from core.engines.simulated.machines import GIB
@@ -75,6 +76,20 @@ class Launch:
             return asked
         by_memory = self.memory.kv_tokens * 512 // self.settings.context_length
         return min(max(by_memory, 2048), LARGEST_BATCH)
+
+    @property
+    def in_force(self) -> dict[str, Any]:
+        """Every argument by its inner name, with the server's own choice in each gap."""
+        settings = self.settings
+        return {
+            **asdict(settings.arguments),
+            "context_length": settings.context_length,
+            "mem_fraction_static": settings.mem_fraction_static,
+            "chunked_prefill_size": settings.chunked_prefill_size,
+            "attention_backend": settings.attention_backend,
+            "cuda_graph_max_bs": settings.cuda_graph_max_bs,
+            "max_running_requests": self.max_running_requests,
+        }
 
     @property
     def longest_request(self) -> int:

@@ -19,6 +19,7 @@ from core.events import (
     Origin,
     Outcome,
     RequestCounts,
+    ServerAccount,
     SubRound,
 )
 from core.search import Space
@@ -26,7 +27,15 @@ from core.task import DEFAULTS, Configuration, Level, Slo, Statistic
 from core.verdict import judge
 from core.verdict.arrays import Judgements, judge_arrays
 from tests.bench.search.problems import Problem
-from tests.bench.search.tables import FIGURES, LATENCIES, STATISTICS, Table, space_of, table_of
+from tests.bench.search.tables import (
+    FIGURES,
+    LATENCIES,
+    STATISTICS,
+    Table,
+    account_of,
+    space_of,
+    table_of,
+)
 
 LAUNCH_NOISE = 0.015
 LEVEL_NOISE = 0.03
@@ -150,8 +159,14 @@ class Arena:
         return experiment, Cost(seconds, int(self.table.gpus[row]))
 
     def baseline(self, rng: np.random.Generator) -> tuple[Experiment, Cost]:
-        """Play experiment 0: the defaults."""
-        return self.run(0, DEFAULTS, rng, origin="baseline")
+        """Play experiment 0: the defaults. As in a run, the server says what they come to."""
+        experiment, cost = self.run(0, DEFAULTS, rng, origin="baseline")
+        return experiment.model_copy(update={"in_force": self.account}), cost
+
+    @cached_property
+    def account(self) -> ServerAccount:
+        """The server's own account of the defaults."""
+        return account_of(self.problem)
 
     def _experiment(
         self,

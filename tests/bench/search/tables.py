@@ -14,7 +14,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from core.engines.catalogue import Catalogue
+from core.engines.in_force import InForce, compared, plain_arguments
+from core.engines.simulated.machines import MODELS
 from core.engines.simulated.simulation import LevelResult, Simulation, simulate
+from core.events import ServerAccount
 from core.search import Space
 from core.task import DEFAULTS, Configuration
 from tests.bench.search.problems import Problem
@@ -77,6 +81,16 @@ def table_of(problem: Problem) -> Table:
         _build(problem, configurations, path)
     with np.load(path) as kept:
         return Table(configurations, kept["measured"], kept["start"], kept["gpus"], kept["figures"])
+
+
+def account_of(problem: Problem) -> ServerAccount:
+    """Return what the server says of its defaults; of recorded trials nothing is known."""
+    if problem.model not in MODELS:
+        return ServerAccount()
+    played = simulate(problem.fixed, (), model=problem.model, gpu=problem.gpu)
+    told = InForce(arguments=plain_arguments(played.in_force))
+    catalogue = Catalogue.shipped("simulated")
+    return ServerAccount(arguments=compared(problem.fixed, problem.parameters, told, catalogue))
 
 
 def cache_folder() -> Path:
