@@ -88,7 +88,8 @@ def _choices(value: str, description: str) -> tuple[str, ...] | None:
         return None
     for pattern, text in zip(_CHOICES, (value, description), strict=True):
         if match := pattern.search(text):
-            return tuple(choice.strip() for choice in re.split(r"[|,]", match[1]))
+            choices = tuple(choice.strip() for choice in re.split(r"[|,]", match[1]))
+            return None if ".." in choices else choices  # `dev1,dev2,..` are examples
     return None
 
 

@@ -17,6 +17,7 @@ from core.engines.catalogue import Catalogue
 from core.engines.dimensions import PARALLEL_PRESETS, QUANT_PRESETS, expand_parallel, expand_quant
 from core.engines.registry import ENGINES
 from core.engines.scanning import look, scan
+from tests.engines_real.config_files import pairs
 from tests.engines_real.tiny_model import write_hugging_face
 
 NAMED = os.environ.get("AUTOTUNER_SGLANG", "")
@@ -128,3 +129,34 @@ def test_it_is_tuned_from_end_to_end(tmp_path: Path) -> None:
     assert KEY not in ended.stdout + ended.stderr
     assert measured[0]["server"]["output_tokens"] > 0
     assert measured[0]["server"]["running_peak"] > 0
+
+
+SAME = """
+import argparse, json, sys
+from sglang.srt.server_args import ServerArgs
+from sglang.srt.utils.server_args_config_parser import ConfigArgumentMerger
+parser = argparse.ArgumentParser()
+ServerArgs.add_cli_args(parser)
+taken = 0
+for argv, by_file in json.load(sys.stdin):
+    try:
+        wanted = vars(parser.parse_args(argv[3:]))
+    except SystemExit:
+        continue
+    read = vars(parser.parse_args(ConfigArgumentMerger(parser).merge_config_with_args(by_file[3:])))
+    assert repr(wanted) == repr(read), (argv, by_file)
+    taken += 1
+print("\\nthe same:", taken)
+"""
+
+
+def test_it_reads_the_config_file_as_the_command_line(tmp_path: Path) -> None:
+    """Of those that it takes at all: some values are of a kind that only it can judge."""
+    said = subprocess.run(
+        [Path(NAMED) / "bin" / "python", "-c", SAME],
+        input=json.dumps(pairs("sglang", tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert int(said.stdout.rpartition("the same: ")[2] or 0) > 10, said.stderr[-2000:]

@@ -18,6 +18,7 @@ from core.engines.scanning import look, scan
 from core.engines.signs import diagnose
 from core.events import FailureKind
 from core.task import Configuration, Task
+from tests.engines_real.config_files import pairs
 from tests.engines_real.tiny_model import write_hugging_face
 
 NAMED = os.environ.get("AUTOTUNER_VLLM", "")
@@ -96,3 +97,35 @@ def test_what_its_log_tells_of_a_bad_start(model: str, configuration: dict, told
     failure = diagnose(log, engine.signs, ended.returncode, FailureKind.CRASHED)
     assert failure.kind is FailureKind.BAD_FLAGS
     assert told in failure.message
+
+
+SAME = """
+import json, sys
+from vllm.entrypoints.cli import serve
+parser = serve.make_arg_parser(serve.FlexibleArgumentParser(prog="vllm serve"))
+taken = 0
+for argv, by_file in json.load(sys.stdin):
+    # What `vllm serve` does with a file before its subcommand's parser reads the rest.
+    by_file = parser._pull_args_from_config(by_file[1:])
+    try:
+        wanted = vars(parser.parse_args(argv[2:]))
+    except SystemExit:
+        continue
+    read = vars(parser.parse_args(by_file[1:]))
+    wanted["model"], read["model_tag"] = wanted["model_tag"], wanted["model_tag"]
+    assert repr(wanted) == repr(read), (argv, by_file)
+    taken += 1
+print("\\nthe same:", taken)
+"""
+
+
+def test_it_reads_the_config_file_as_the_command_line(tmp_path: Path) -> None:
+    """Of those that it takes at all: some values are of a kind that only it can judge."""
+    said = subprocess.run(
+        [Path(NAMED) / "bin" / "python", "-c", SAME],
+        input=json.dumps(pairs("vllm", tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert int(said.stdout.rpartition("the same: ")[2] or 0) > 10, said.stderr[-2000:]

@@ -2,16 +2,25 @@
 
 import shlex
 import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 from core.report import Conclusion, findings
 from core.report.handover import Document, documents
+from core.report.handover.reproduce import expectation
 from core.report.handover.service import unit
 from core.task import parse_task
 from tests.report.published import published
-from tests.report.runs import DEFAULTS, TEXT, conclusion, experiment_events, run_events
+from tests.report.runs import (
+    DEFAULTS,
+    TEXT,
+    conclusion,
+    experiment_events,
+    run_events,
+)
 from tests.report.served import served
 
 
@@ -50,8 +59,6 @@ def test_compose_says_the_same() -> None:
 
 
 def test_the_unit_quotes_what_systemd_would_read_otherwise() -> None:
-    from dataclasses import replace
-
     from core.report.handover.deployment import deployment
 
     deployed = deployment(served())
@@ -107,3 +114,26 @@ def test_defaults_that_win_are_pinned_as_defaults() -> None:
 
 def test_nothing_is_handed_over_of_nothing() -> None:
     assert files(conclusion(list(run_events([])), TEXT)) == {}
+
+
+def test_a_model_of_the_users_own_is_named_by_its_whole_path() -> None:
+    text = TEXT.replace("meta-llama/Llama-3-8B", "./models/tiny.gguf")
+    whole = str(Path("models/tiny.gguf").absolute())
+    made = experiment_events(0, DEFAULTS, at=1_700_000_000.0, text=text)
+    known = files(conclusion(list(run_events([list(made)], text=text)), text))
+    assert parse_task(known["reproduce.yaml"].text).task.model.id_or_path == whole
+    assert f"--model-path {whole}" in known["launch.sh"].text.replace("\\\n   ", "")
+
+
+def test_launches_that_were_not_compared_tell_their_noise() -> None:
+    run = served()
+    task = parse_task(files(run)["reproduce.yaml"].text).task
+    assert task.expect is not None
+    assert task.expect.repeats > 1
+    assert task.expect.noise == pytest.approx(0.012, rel=1)
+    alone = replace(run, state=run.state)
+    assert alone.recommended is not None
+    chosen = findings(alone).model_copy(update={"confirmation": None})
+    found = expectation(alone, chosen)
+    assert found is not None
+    assert found.noise == pytest.approx(0.012, rel=1)

@@ -55,7 +55,7 @@ def deployment(conclusion: Conclusion) -> Deployment | None:
     chosen = conclusion.recommended
     if chosen is None or not chosen.argv:
         return None
-    task, model = conclusion.task.task, _local_model(conclusion)
+    task, model = conclusion.task.task, local_model(conclusion)
     argv = tuple(
         model if model and word == task.model.id_or_path else word for word in _at_port(chosen.argv)
     )
@@ -130,7 +130,7 @@ def _inside(conclusion: Conclusion, model: str | None) -> tuple[str, ...] | None
     return argv
 
 
-def _local_model(conclusion: Conclusion) -> str | None:
+def local_model(conclusion: Conclusion) -> str | None:
     """Return the absolute path of a model that is files of the user's own, not of a cache."""
     named = conclusion.task.task.model.id_or_path
     hosts = conclusion.state.hosts

@@ -1,12 +1,17 @@
 """A task file that pins the recommended configuration, to be measured again some day, somewhere."""
 
+import math
+from collections.abc import Sequence
+from statistics import stdev
 from typing import Any
 
 from core.report.characters import one_line
 from core.report.conclusion import Conclusion
 from core.report.findings import Findings
+from core.report.handover.deployment import local_model
 from core.report.handover.yaml_text import as_yaml
 from core.task import Expectation, is_secret_name
+from core.verdict.margin import objective_of
 
 _REPLACED = {
     "parameters", "recommended", "presets", "presets_merge", "quant_config", "parallel_config",
@@ -25,7 +30,7 @@ _ONE_LAUNCH = {
 """One launch and nothing else: `autotuner verify` makes as many as it takes."""
 
 
-def expectation(found: Findings) -> Expectation | None:
+def expectation(conclusion: Conclusion, found: Findings) -> Expectation | None:
     """Return what a new measurement is to be held against; None where nothing was measured."""
     chosen = found.recommended
     if chosen is None or chosen.value is None:
@@ -34,11 +39,18 @@ def expectation(found: Findings) -> Expectation | None:
     return Expectation(
         value=chosen.value,
         repeats=len(chosen.runs),
-        noise=confirmed.noise if confirmed else None,
+        noise=confirmed.noise if confirmed else _noise(conclusion, chosen.runs),
         of=f"{found.manifest.task}, experiment {chosen.experiment}",
         engine_version=found.manifest.engine_version,
         gpus=tuple(sorted({g.name for host in found.manifest.hosts for g in host.gpus})),
     )
+
+
+def _noise(conclusion: Conclusion, runs: Sequence[int]) -> float | None:
+    """Return the standard deviation of one launch, as a share; None where one alone was made."""
+    launches = (conclusion.state.experiments[number] for number in runs)
+    logs = [math.log(value) for e in launches if (value := objective_of(e)) is not None]
+    return (stdev(logs) or None) if len(logs) > 1 else None
 
 
 def reproduce(conclusion: Conclusion, found: Findings) -> str | None:
@@ -46,7 +58,7 @@ def reproduce(conclusion: Conclusion, found: Findings) -> str | None:
 
     `autotuner --run` measures it, `autotuner verify` holds it against what is expected.
     """
-    chosen, expected = conclusion.recommended, expectation(found)
+    chosen, expected = conclusion.recommended, expectation(conclusion, found)
     if chosen is None or expected is None:
         return None
     task = conclusion.task.task
@@ -56,6 +68,8 @@ def reproduce(conclusion: Conclusion, found: Findings) -> str | None:
     pinned = {flag: [value] for flag, value in chosen.configuration.items()}
     if not pinned and task.parameters:
         pinned = {next(iter(task.parameters)): [None]}  # left out, as in the defaults
+    if model := local_model(conclusion):
+        document["model"]["id_or_path"] = model
     document["task_name"] = f"{task.task_name}-verify"
     document["parameters"] = pinned
     kept = task.optimization.model_dump(
