@@ -121,8 +121,10 @@ def _objection(shown: ProcessIdentity, now: ProcessDescription | None, actor: Ac
 
 def rule(shown: ProcessIdentity, *, typed: str = "") -> Judgement:
     """Look the facts up and say whether this process may be ended, without touching it."""
-    ours = ownership.read(shown.pid) is not None
-    return judge(shown, identity.describe(shown), _this_program(), ours=ours, typed=typed)
+    now, actor = identity.describe(shown), _this_program()
+    # Whoever runs this program beside us has marked processes too.
+    ours = now is not None and now.uid == actor.uid and ownership.read(shown.pid) is not None
+    return judge(shown, now, actor, ours=ours, typed=typed)
 
 
 async def end_process(

@@ -1,6 +1,8 @@
 """Ending a process by hand: only the one that was shown, and only if it can be meant."""
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from core.events import ProcessIdentity
-from core.machine import identity, procfs, supervision
-from core.machine.guarded_kill import Actor, Ending, Ruling, end_process, judge
+from core.machine import identity, ownership, procfs, supervision
+from core.machine.guarded_kill import Actor, Ending, Judgement, Ruling, end_process, judge, rule
 from core.machine.identity import ProcessDescription
 from tests.machine.conftest import nasty
 
@@ -133,3 +135,100 @@ def test_the_chain_of_parents_ends_at_the_first_process() -> None:
     chain = procfs.ancestors(os.getpid())
     assert chain[0] == os.getppid()
     assert len(chain) == len(set(chain))
+
+
+NOBODY = 65534
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several users")
+
+
+@pytest.fixture
+def of_another_user() -> Iterator[ProcessIdentity]:
+    """A process of another user that carries the mark of that user's own servers."""
+    mark = ownership.Ownership("17/3", 1, 1, procfs.pid_namespace(), procfs.boot_id())
+    with subprocess.Popen(
+        ["sleep", "600"],
+        user=NOBODY,
+        group=NOBODY,
+        extra_groups=(),
+        cwd="/",
+        env={ownership.VARIABLE: str(mark)},
+    ) as process:
+        who = identity.identify(process.pid)
+        assert who is not None
+        yield who
+        process.kill()
+
+
+@as_root
+async def test_root_ends_another_users_server_only_when_confirmed(
+    of_another_user: ProcessIdentity,
+) -> None:
+    report = await end_process(of_another_user)
+    assert report.ending is Ending.UNCONFIRMED
+    assert identity.is_alive(of_another_user)
+    report = await end_process(of_another_user, typed=str(of_another_user.pid))
+    assert report.ending is Ending.ENDED
+
+
+@as_root
+def test_a_user_without_rights_ends_nothing_of_roots(stranger: ProcessIdentity) -> None:
+    judgement = rule(stranger, typed=str(stranger.pid))
+    assert judgement.ruling is Ruling.ALLOWED, "root itself may"
+    assert _ruled_by(NOBODY, stranger) == "refused"
+    assert identity.is_alive(stranger)
+
+
+def _ruled_by(uid: int, shown: ProcessIdentity) -> str:
+    """Return what the rules say to a program of that user."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setgroups([])
+        os.setresuid(uid, uid, uid)
+        os.write(writer, rule(shown, typed=str(shown.pid)).ruling.encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as said:
+        told = said.read()
+    os.waitpid(child, 0)
+    return told
+
+
+def test_a_real_thread_of_the_kernel_is_recognised() -> None:
+    threads = (stat for stat in procfs.all_stats() if stat.kernel_thread)
+    thread = next(threads, None)
+    if thread is None:
+        pytest.skip("no thread of the kernel can be seen from here")
+    told = rule(identity.of(thread), typed=str(thread.pid))
+    assert told == Judgement(Ruling.REFUSED, f"PID {thread.pid} is a thread of the kernel")
+
+
+@as_root
+async def test_whoever_was_given_the_number_of_the_process_that_was_shown_lives(
+    stranger: ProcessIdentity,
+) -> None:
+    identity.send(stranger, signal.SIGKILL)
+    await asyncio.to_thread(os.waitpid, stranger.pid, 0)
+    with _given_number(stranger.pid) as heir:
+        report = await end_process(stranger, typed=str(stranger.pid))
+        assert (report.ending, heir.poll()) == (Ending.REFUSED, None)
+        assert "has ended" in report.text
+        assert not identity.send(stranger, signal.SIGKILL)
+        assert identity.identify(heir.pid) != stranger
+        heir.kill()
+
+
+def _given_number(pid: int) -> "subprocess.Popen[bytes]":
+    """Return a new process with that number, which is free."""
+    last = Path("/proc/sys/kernel/ns_last_pid")
+    for _ in range(200):
+        try:
+            last.write_text(str(pid - 1))
+        except OSError as error:
+            pytest.skip(f"{last}: {error.strerror}")
+        process = subprocess.Popen(["sleep", "600"])
+        if process.pid == pid:
+            return process
+        process.kill()
+        process.wait()
+    pytest.skip("other processes were always quicker to take the number")
