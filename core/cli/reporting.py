@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +36,8 @@ def write_report(
         UsageError: there is no such task, format or chart.
         HostError: a file cannot be written.
     """
+    if chart is not None:
+        _check_chart(form, output)
     form = form or _format_of(output, chart)
     conclusion = asyncio.run(conclusion_of(ref))
     found = findings(conclusion)
@@ -97,6 +100,13 @@ def _named_format(output: Path, formats: tuple[F, ...]) -> F:
     raise UsageError(f"{output}: cannot tell the format; end it in {known}, or add --format")
 
 
+def _check_chart(form: ReportFormat | None, output: Path | None) -> None:
+    if form is not None:
+        raise UsageError(f"--chart and --format {form} do not go together; a chart is SVG or PNG")
+    if output is not None and output.suffix.lower() not in {".svg", ".png"}:
+        raise UsageError(f"{output}: a chart is a drawing; end its file in .svg or .png")
+
+
 def _chart(conclusion: Conclusion, found: Findings, name: str) -> Canvas:
     drawn = draw(conclusion, found)
     if name not in drawn:
@@ -111,8 +121,15 @@ def _write(output: Path | None, content: str | bytes) -> None:
     if output is None:
         sys.stdout.write(data.decode())
         return
+    # A device and what a link leads to are written as they are.
+    whole = not output.is_symlink() and (output.is_file() or not output.exists())
+    part = output.with_name(f".{output.name}.part") if whole else output
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(data)
+        part.write_bytes(data)
+        part.replace(output)
     except OSError as error:
+        if whole:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
         raise HostError(f"{output}: cannot be written: {error.strerror}") from None

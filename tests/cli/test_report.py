@@ -1,6 +1,7 @@
 """`autotuner report` and `compare` from the command line."""
 
 import asyncio
+import errno
 import json
 from pathlib import Path
 
@@ -62,7 +63,12 @@ def test_a_single_chart_is_a_drawing_or_a_picture(tmp_path: Path) -> None:
         (["report", "chat", "-o", "x.pdf"], 2, "x.pdf: cannot tell the format"),
         (["report", "chat", "--chart", "pie"], 2, "there is no chart pie"),
         (["report", "chat", "-o", "/proc/none/x.html"], 3, "cannot be written"),
+        (["report", "chat", "--chart", "scatter", "-o", "x.pdf"], 2, "in .svg or .png"),
+        (["report", "chat", "--chart", "scatter", "--format", "csv"], 2, "do not go together"),
+        (["report", "chat", "--format", "html", "-o", "/dev/full"], 3, "No space left on device"),
+        (["report", "chat", "-o", "/etc/hostname/x/"], 3, "cannot be written"),
         (["compare", "chat", "nobody"], 2, "there is no task nobody"),
+        (["compare", "chat", "-o", "x.html"], 2, "end it in .txt, .md, .json"),
     ],
 )
 def test_nonsense_gets_one_clear_line(
@@ -72,6 +78,25 @@ def test_nonsense_gets_one_clear_line(
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1
     assert said in told[0]
+
+
+def test_what_cannot_be_written_whole_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = tmp_path / "a.html"
+    assert main(["report", "chat", "-o", str(good)]) == 0
+    before = good.read_bytes()
+
+    def half(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    assert main(["report", "chat", "-o", str(good)]) == 3
+    assert good.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["a.html"]
+    assert "a.html: cannot be written: No space left on device" in capsys.readouterr().err
 
 
 def test_json_is_asked_for_in_the_same_words_everywhere(
