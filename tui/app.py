@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
@@ -91,12 +91,15 @@ class Autotuner(App[None]):
         self.bug: Exception | None = None
         self._points: RunPoints | None = None
         self._said_for = 0
+        self._doing: set[asyncio.Task[None]] = set()
+        """What was asked for and is not done yet."""
+        self._leaving = False
         self._views: dict[str, View] = {}
         self._trail: list[str] = []
         self._questions: Sequence[Question] = ()
         self._followers: dict[Source, Follower[Any]] = {
-            "store": Follower("store", self.post_message, self._open_store, _has_changed),
-            "history": Follower("history", self.post_message, _look_at_store, _has_changed),
+            "store": Follower("store", self.post_message, self._open_store, self._has_changed),
+            "history": Follower("history", self.post_message, _look_at_store, self._has_changed),
             "machine": Follower("machine", self.post_message, nothing, always, interval=2.0),
             "files": Follower("files", self.post_message, nothing, always),
         }
@@ -135,22 +138,32 @@ class Autotuner(App[None]):
             self._said_for = SAID_SECONDS
             self.view.hints.say(line(Span(text, style)))
 
-    def do(self, work: Any, done: str = "") -> None:
+    def do(self, work: Coroutine[Any, Any, str | None], done: str = "") -> None:
         """Do something that takes time beside the screens; say how it went.
 
         Args:
-            work: a coroutine; what it returns is said, unless `done` is.
+            work: what it returns is said, unless `done` is.
         """
-        self.run_worker(self._done(work, done), exit_on_error=True)
+        task = asyncio.create_task(self._done(work, done))
+        self._doing.add(task)
+        task.add_done_callback(lambda _: self._is_done(task, work))
 
-    async def _done(self, work: Any, done: str) -> None:
+    async def _done(self, work: Coroutine[Any, Any, str | None], done: str) -> None:
         try:
             said = await work
         except AutotunerError as error:
             self.say(f"✗ {str(error).splitlines()[0]}", "bad")
+        except Exception as error:
+            self._handle_exception(error)
         else:
             if text := done or said:
                 self.say(text)
+
+    def _is_done(self, task: asyncio.Task[None], work: Coroutine[Any, Any, str | None]) -> None:
+        work.close()  # the app may have ended before it began
+        self._doing.discard(task)
+        if self._leaving and not self._doing:
+            self.exit()
 
     def set(self, **changes: Any) -> None:
         """Change settings, wear them, and keep them."""
@@ -166,8 +179,10 @@ class Autotuner(App[None]):
         if name not in SCREENS:
             self.say(f"there is no screen “{name}” in this version", "warn")
             return
-        self.subject = subject or self.subject
         here = self.view
+        if subject is None and here is not None:
+            here.aim()  # keys that arrived together moved the cursor only now
+        self.subject = subject or self.subject
         if here is not None and keep_trail and name != here.NAME and not isinstance(here, Opening):
             self._trail = [*(n for n in self._trail if n != name), here.NAME]
         if isinstance(self.screen, TooSmall):
@@ -271,8 +286,12 @@ class Autotuner(App[None]):
             self.go("tasks", keep_trail=False)
 
     def action_leave(self) -> None:
-        """Leave; the runs go on."""
-        self.exit()
+        """Leave once everything that was asked for is done; the runs go on."""
+        if self._doing and not self._leaving:
+            self._leaving = True
+            self.say("what you asked for is being finished; q again leaves at once")
+        else:
+            self.exit()
 
     def action_help(self) -> None:
         """Show the keys of this screen."""
@@ -385,6 +404,13 @@ class Autotuner(App[None]):
             self.call_later(self._loaded)
             yield viewer
 
+    async def _has_changed(self, viewer: "Viewer") -> bool:
+        """Return whether there is something new; a runner that is killed cannot write that."""
+        from core.machine import identity
+
+        gone = [task for task in self.running if task.runner and not identity.is_alive(task.runner)]
+        return await viewer.changed() or bool(gone)
+
     def _loaded(self) -> None:
         opening = self.view
         self.go("tasks", keep_trail=False)
@@ -417,7 +443,10 @@ class Autotuner(App[None]):
             self.view.retitle()
 
     def _tell_end(self, task: "TaskSummary") -> None:
-        text = f"{task.ref} is over: {task.state}"
+        from core.store import TaskState
+
+        gone = task.state is TaskState.RUNNING
+        text = f"{task.ref}: its runner is gone" if gone else f"{task.ref} is over: {task.state}"
         self.say(text)
         if self.settings.notify in {"bell", "both"}:
             self.bell()
@@ -467,10 +496,6 @@ def _look_at_store() -> "Viewer":
     from core.store import Viewer
 
     return Viewer(is_alive=identity.is_alive)
-
-
-async def _has_changed(viewer: "Viewer") -> bool:
-    return await viewer.changed()
 
 
 def run_app() -> int:

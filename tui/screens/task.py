@@ -208,6 +208,10 @@ class TaskView(View):
         self.ask()
 
     def on_table_moved(self) -> None:
+        """Have the other screens be about the experiment under the cursor."""
+        self.aim()
+
+    def aim(self) -> None:
         """Remember which experiment is looked at."""
         row = self._table.current
         if row is not None and self._task_id is not None:

@@ -144,11 +144,16 @@ class TasksView(View):
         """Ask for other rows."""
         self.ask()
 
-    def on_table_moved(self) -> None:
-        """Have the other screens be about the task under the cursor, and say more of it here."""
+    def aim(self) -> None:
+        """Have the other screens be about the task under the cursor."""
         row = self._table.current
         if row is not None and self.is_current:
             self.autotuner.subject = self.autotuner.subject.at(row.task.id)
+
+    def on_table_moved(self) -> None:
+        """Have the other screens be about the task under the cursor, and say more of it here."""
+        self.aim()
+        row = self._table.current
         rows = details(row, self.size.width) if row is not None else []
         room = self.size.height - _FRAME - self._gpus.size.height - self._table.total
         self._below.show(rows if room >= len(rows) or self.size.height >= _TALL else [])

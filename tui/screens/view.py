@@ -83,6 +83,9 @@ class View(Screen[None]):
     def arrive(self) -> None:
         """Get ready to be looked at, perhaps for another task than last time."""
 
+    def aim(self) -> None:
+        """Have the other screens be about what is under the cursor."""
+
     def tick(self) -> None:
         """Do what has to be done every second: running clocks."""
 
