@@ -33,6 +33,8 @@ _SOCKETS = (
     "/run/podman/podman.sock",
 )
 _SECONDS = 60
+_FIRST_ANSWER = 10
+"""Seconds for saying which version it is: one that hangs is told before the user gives up."""
 
 
 class ContainerHost:
@@ -52,8 +54,9 @@ class ContainerHost:
         self.url = url or os.environ.get("DOCKER_HOST") or _usual_socket()
         try:
             _knock(self.url)
-            self._client = docker.DockerClient(base_url=self.url, timeout=_SECONDS)
+            self._client = docker.DockerClient(base_url=self.url, timeout=_FIRST_ANSWER)
             networks = self._client.api.networks()
+            self._client.api.timeout = _SECONDS
         except (DockerException, RequestException, OSError) as error:
             raise HostError(
                 f"no container engine answers at {self.url}: {explained(error)}; start Docker or "
