@@ -9,7 +9,7 @@ from typing import Any, Literal
 from core.events import Experiment
 from core.report.conclusion import Conclusion
 from core.report.findings import Findings, findings
-from core.report.launch import launch_command
+from core.report.launch import at_usual_port, launch_command
 from core.report.old_keys import OldResults, old_results
 from core.report.record import against_record
 from core.task import Frozen, Objective
@@ -20,7 +20,7 @@ class Launch(Frozen):
     """How to start a server again."""
 
     argv: tuple[str, ...]
-    """The exact command line, secrets masked."""
+    """The command line on port 8000, secrets masked; `experiments` have the exact ones."""
     command: str
     """The same for a POSIX shell, with the task's environment; secrets refer to the shell's own."""
 
@@ -114,4 +114,4 @@ def _launch(conclusion: Conclusion) -> Launch | None:
     if chosen is None or not chosen.argv:
         return None
     environment = conclusion.task.task.engine.environment
-    return Launch(argv=chosen.argv, command=launch_command(chosen.argv, environment))
+    return Launch(argv=at_usual_port(chosen.argv), command=launch_command(chosen.argv, environment))

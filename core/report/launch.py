@@ -6,9 +6,23 @@ from collections.abc import Mapping, Sequence
 from core.report.secret_words import with_variables
 from core.task import is_secret_name
 
+PORT = 8000
+"""Where a server is started again; a container inside and, on 127.0.0.1, outside."""
+
+
+def at_usual_port(argv: Sequence[str]) -> tuple[str, ...]:
+    """Return a command line with `PORT` in place of the one that happened to be free."""
+    words = list(argv)
+    for number, word in enumerate(words):
+        if word.startswith("--port="):
+            words[number] = f"--port={PORT}"
+        elif word == "--port" and number + 1 < len(words):
+            words[number + 1] = str(PORT)
+    return tuple(words)
+
 
 def launch_command(argv: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Return one line for a POSIX shell.
+    """Return one line for a POSIX shell, with the server on `PORT`.
 
     Args:
         argv: the command line as it was run, secrets masked. They refer to variables of the shell.
@@ -37,6 +51,7 @@ def shell_words(argv: Sequence[str]) -> list[str]:
 
 
 def _parts(argv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    argv = at_usual_port(argv)
     parts = [
         f'{name}="${name}"' if is_secret_name(name) else f"{name}={shlex.quote(value)}"
         for name, value in sorted(environment.items())

@@ -14,13 +14,11 @@ from core.errors import HostError
 from core.machine.masking import masked
 from core.report import figures
 from core.report.characters import ascii_only, one_line
-from core.report.launch import launch_command
+from core.report.launch import PORT, launch_command
 from core.report.plan import Plan
 from core.search import Proposal
 from core.task import Choices, Configuration, Frozen, ParameterSpace, Task, spell
 
-PORT = 30000
-"""Stands in command lines for the free port that each launch gets."""
 _MOST_VALUES = 12
 
 

@@ -66,7 +66,7 @@ def test_a_folded_command_fits_and_keeps_a_flag_with_its_value() -> None:
         "1",
     ]
     assert launch_command_folded(argv, {}, 40) == (
-        "vllm serve meta/llama \\\n    --max-num-seqs 256 --enforce-eager \\\n    --port 1"
+        "vllm serve meta/llama \\\n    --max-num-seqs 256 --enforce-eager \\\n    --port 8000"
     )
     assert launch_command_folded(argv, {}, 200) == launch_command(argv, {})
 
@@ -74,3 +74,9 @@ def test_a_folded_command_fits_and_keeps_a_flag_with_its_value() -> None:
 def test_a_secret_variable_that_the_command_refers_to_is_filled_in_by_the_shell() -> None:
     arguments, _ = run(launch_command([*SAY, "--api-key", "$HF_TOKEN", "--a", "$HOME"], {}))
     assert arguments == ["--api-key", "from the shell", "--a", "$HOME"]
+
+
+def test_the_port_that_was_free_is_not_handed_on() -> None:
+    assert launch_command(["serve", "--port", "31234", "-x", "--port=31234"], {}) == (
+        "serve --port 8000 -x --port=8000"
+    )

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from core.report.handover.deployment import PORT, Deployment
+from core.report.handover.deployment import Deployment
 from core.report.handover.yaml_text import as_yaml
-from core.report.launch import shell_words
+from core.report.launch import PORT, shell_words
 from core.report.secret_words import with_variables
 
 _Mount = tuple[str, str, bool]

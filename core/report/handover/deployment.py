@@ -1,18 +1,15 @@
 """What every file to deploy with needs to know of the recommended configuration."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from core.engines.registry import ENGINES
 from core.errors import AutotunerError
 from core.report.conclusion import Conclusion
+from core.report.launch import PORT, at_usual_port
 from core.report.secret_words import secret_variables
 from core.task import Task, is_secret_name
-
-PORT = 8000
-"""Where a deployed server listens; a container inside and, on 127.0.0.1, outside."""
 
 _PATHS = ("/", "~", "./", "../")
 _WEIGHTS = {".gguf", ".safetensors", ".bin", ".pt"}
@@ -57,7 +54,8 @@ def deployment(conclusion: Conclusion) -> Deployment | None:
         return None
     task, model = conclusion.task.task, local_model(conclusion)
     argv = tuple(
-        model if model and word == task.model.id_or_path else word for word in _at_port(chosen.argv)
+        model if model and word == task.model.id_or_path else word
+        for word in at_usual_port(chosen.argv)
     )
     in_container = task.deployment_mode == "docker"
     variables = task.engine.environment
@@ -84,17 +82,6 @@ def _name(task: str) -> str:
     """Return what Docker, DNS and systemd all take: two to 63 letters, digits and dashes."""
     name = re.sub(r"[^a-z0-9]+", "-", task.lower())[:63].strip("-")
     return name if len(name) > 1 else f"llm-{name}".strip("-")
-
-
-def _at_port(argv: Sequence[str]) -> tuple[str, ...]:
-    """Return a command line with `PORT` in place of the one that happened to be free."""
-    words = list(argv)
-    for number, word in enumerate(words):
-        if word.startswith("--port="):
-            words[number] = f"--port={PORT}"
-        elif word == "--port" and number + 1 < len(words):
-            words[number + 1] = str(PORT)
-    return tuple(words)
 
 
 def _image(conclusion: Conclusion) -> tuple[str | None, bool]:
