@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import Literal, TypeAlias
 
 from core.events import Experiment
-from core.report.standing import standing
+from core.report.standing import costs_of
 from core.task import Configuration, Frozen, Objective, Task, maximised, objective_metric
 from core.verdict import objective_value
 from core.verdict.front import costs, pareto_front
@@ -225,15 +225,15 @@ def _respects(task: Task) -> list[tuple[Respect, str, float, _Read]]:
     respects: list[tuple[Respect, str, float, _Read]] = [
         ("throughput_per_gpu", per_gpu, -1.0, mean(per_gpu)),
         ("latency", latency, 1.0, worst(latency)),
-        ("gpus", "gpus", 1.0, lambda e: float(standing(e, task).costs.gpus)),
-        ("energy", "energy_per_token", 1.0, lambda e: standing(e, task).costs.joules_per_token),
+        ("gpus", "gpus", 1.0, lambda e: float(costs_of([e]).gpus)),
+        ("energy", "energy_per_token", 1.0, lambda e: costs_of([e]).joules_per_token),
         (
             "price",
             "cost_per_million_tokens",
             1.0,
-            lambda e: standing(e, task).costs.price_per_million,
+            lambda e: costs_of([e]).price_per_million,
         ),
-        ("start", "start_seconds", 1.0, lambda e: standing(e, task).costs.start_seconds),
+        ("start", "start_seconds", 1.0, lambda e: costs_of([e]).start_seconds),
     ]
     if not latency.startswith("ttft"):
         respects.insert(2, ("ttft", "ttft_mean", 1.0, worst("ttft_mean")))

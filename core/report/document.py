@@ -78,8 +78,13 @@ class RunDocument(Frozen):
     """The same in the keys of older `results/<task>_results.json` files."""
 
 
-def run_document(conclusion: Conclusion) -> RunDocument:
-    """Return the document of a run, over or under way."""
+def run_document(conclusion: Conclusion, found: Findings | None = None) -> RunDocument:
+    """Return the document of a run, over or under way.
+
+    Args:
+        conclusion: the run.
+        found: its findings, where they are known already.
+    """
     task, state = conclusion.task, conclusion.state
     winner, baseline, recommended = conclusion.winner, conclusion.baseline, conclusion.recommended
     return RunDocument(
@@ -102,7 +107,7 @@ def run_document(conclusion: Conclusion) -> RunDocument:
         recommended=recommended.number if recommended else None,
         launch=_launch(conclusion),
         verification=against_record(conclusion),
-        findings=findings(conclusion),
+        findings=found or findings(conclusion),
         experiments=conclusion.experiments,
         definition=task.task.model_dump(mode="json"),
         older_keys=old_results(conclusion),

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from core.events import Experiment, SubRound, Verdict
 from core.report.conclusion import Conclusion
 from core.report.document import run_document
+from core.report.findings import Findings
 from core.store import StoredTask
 from core.task import STATISTICS, FlagValue, spell
 
@@ -26,9 +27,14 @@ def export(conclusion: Conclusion, form: Format) -> str:
             return to_yaml(conclusion.task)
 
 
-def to_json(conclusion: Conclusion) -> str:
-    """Return the document that `core.report.document.RunDocument` describes."""
-    return run_document(conclusion).model_dump_json(indent=2) + "\n"
+def to_json(conclusion: Conclusion, found: Findings | None = None) -> str:
+    """Return the document that `core.report.document.RunDocument` describes.
+
+    Args:
+        conclusion: the run.
+        found: its findings, where they are known already.
+    """
+    return run_document(conclusion, found).model_dump_json(indent=2) + "\n"
 
 
 def to_yaml(task: StoredTask) -> str:

@@ -28,7 +28,7 @@ def report(conclusion: Conclusion, found: Findings, form: ReportFormat) -> str:
         case "html":
             return html_page(conclusion, found)
         case "json":
-            return to_json(conclusion)
+            return to_json(conclusion, found)
         case "csv":
             return to_csv(conclusion)
 

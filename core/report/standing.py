@@ -110,7 +110,7 @@ def standing(experiment: Experiment, task: Task, fresh: Sequence[Experiment] = (
         also={metric: geometric_mean(known) for metric, known in also.items() if known},
         margins=_margins(runs),
         loads=_loads(runs, task),
-        costs=_costs(runs),
+        costs=costs_of(runs),
     )
 
 
@@ -183,7 +183,8 @@ def _intensity(sub_round: SubRound) -> float:
     return float(sub_round.level.concurrency or sub_round.level.request_rate or 0)
 
 
-def _costs(runs: Sequence[Experiment]) -> Costs:
+def costs_of(runs: Sequence[Experiment]) -> Costs:
+    """Return what serving one configuration took, over all launches of it."""
     sub_rounds = [s for run in runs for s in run.sub_rounds]
     starts = [run.spent[Phase.STARTING] for run in runs if Phase.STARTING in run.spent]
     peaks = [

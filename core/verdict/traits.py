@@ -7,10 +7,10 @@ failures would have it (Fisher, "The Design of Experiments", 1935). It is given 
 traits that were tried, for whoever tries twenty finds one at 5 %.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from math import comb
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import ConfigDict, Field, computed_field
 
@@ -28,9 +28,6 @@ _WORTH_TELLING = 0.8
 _FEWEST_FOR_PAIRS = 3
 """Failures below which some pair of values is shared whatever the cause."""
 
-_Table: TypeAlias = "tuple[tuple[Condition, ...], tuple[int, int]]"
-"""A trait's conditions, and how many failures and successes have it."""
-
 
 class Condition(Frozen):
     """A statement about one flag."""
@@ -42,16 +39,13 @@ class Condition(Frozen):
     value: FlagValue
     """What it is held against; null: left out."""
 
-    def holds(self, values: Values) -> bool:
-        """Return whether it is true of a configuration."""
-        value = values.get(self.flag)
-        if self.relation == "=":
-            return type(value) is type(self.value) and value == self.value
-        if not _is_number(value):
-            return False
-        assert isinstance(value, int | float)
-        assert isinstance(self.value, int | float)
-        return value >= self.value if self.relation == "≥" else value <= self.value
+
+class _Table(NamedTuple):
+    """Conditions that have to come together, and who has them all."""
+
+    conditions: tuple[Condition, ...]
+    members: int
+    """A bit for each configuration, the failures' the lowest."""
 
 
 class Trait(Frozen):
@@ -112,21 +106,26 @@ def traits(failures: Sequence[Values], successes: Sequence[Values]) -> tuple[Tra
     """
     if not failures or not successes:
         return ()
+    everybody = [*failures, *successes]
     # Lists and no mappings: conditions on 1 and on true are equal to Python.
-    single = list(_conditions([*failures, *successes]))
-    counted = [((condition,), _count((condition,), failures, successes)) for condition in single]
-    explained = any(table == (len(failures), 0) for _, table in counted)
-    tables: list[_Table] = [*counted]
-    if len(failures) >= _FEWEST_FOR_PAIRS and not explained:
+    single = [*_conditions(everybody)]
+    failing = (1 << len(failures)) - 1
+    tables = [*single]
+    if len(failures) >= _FEWEST_FOR_PAIRS and all(table.members != failing for table in single):
         least = _WORTH_TELLING * len(failures)
-        usable = [condition for (condition,), (failed, _) in counted if failed >= least]
+        usable = [table for table in single if (table.members & failing).bit_count() >= least]
         tables += [
-            (pair, _count(pair, failures, successes))
-            for pair in combinations(usable, 2)
-            if pair[0].flag != pair[1].flag
+            _Table((*one.conditions, *other.conditions), one.members & other.members)
+            for one, other in combinations(usable, 2)
+            if one.conditions[0].flag != other.conditions[0].flag
         ]
-    found = [
-        Trait(
+    found = {}
+    for place, (conditions, members) in enumerate(tables):
+        failed = (members & failing).bit_count()
+        succeeded = members.bit_count() - failed
+        if failed < _WORTH_TELLING * len(failures):
+            continue
+        found[place] = Trait(
             conditions=conditions,
             failed=failed,
             failures=len(failures),
@@ -135,11 +134,15 @@ def traits(failures: Sequence[Values], successes: Sequence[Values]) -> tuple[Tra
             p_value=fisher(failed, len(failures), succeeded, len(successes)),
             tried=len(tables),
         )
-        for conditions, (failed, succeeded) in tables
-    ]
-    telling = [trait for trait in found if _tells(trait)]
-    telling.sort(key=lambda t: (t.p_value, len(t.conditions), t.conditions[0].relation != "="))
-    return tuple(_without_echoes(telling, failures, successes))
+    telling = [(trait, tables[n].members) for n, trait in found.items() if _tells(trait)]
+    telling.sort(
+        key=lambda told: (
+            told[0].p_value,
+            len(told[0].conditions),
+            told[0].conditions[0].relation != "=",
+        )
+    )
+    return tuple(_without_echoes(telling))
 
 
 def fisher(failed: int, failures: int, succeeded: int, successes: int) -> float:
@@ -149,34 +152,46 @@ def fisher(failed: int, failures: int, succeeded: int, successes: int) -> float:
         failed: failures that have the trait, of all `failures`.
         succeeded: successes that have it, of all `successes`.
     """
-    having, everybody = failed + succeeded, failures + successes
-    ways = sum(
-        comb(having, k) * comb(everybody - having, failures - k)
-        for k in range(failed, min(failures, having) + 1)
-    )
-    return ways / comb(everybody, failures)
+    having, lacking = failed + succeeded, failures + successes - failed - succeeded
+    logarithm = _log_ways(having, failed) + _log_ways(lacking, failures - failed)
+    chance = math.exp(logarithm - _log_ways(having + lacking, failures))
+    total = 0.0
+    for k in range(failed, min(failures, having) + 1):
+        total += chance
+        chance *= (having - k) * (failures - k) / ((k + 1) * (lacking - failures + k + 1))
+    return min(1.0, total)
 
 
-def _conditions(configurations: Sequence[Values]) -> Iterator[Condition]:
-    """Yield every condition that divides the configurations."""
+def _log_ways(number: int, chosen: int) -> float:
+    """Return the logarithm of the binomial coefficient: exact ones of thousands take seconds."""
+    return math.lgamma(number + 1) - math.lgamma(chosen + 1) - math.lgamma(number - chosen + 1)
+
+
+def _conditions(configurations: Sequence[Values]) -> Iterator[_Table]:
+    """Yield every condition that divides the configurations, with those that have it."""
     for flag in dict.fromkeys(flag for values in configurations for flag in values):
-        seen = {(type(v.get(flag)), v.get(flag)): v.get(flag) for v in configurations}
-        if len(seen) < 2:
+        having: dict[tuple[type, FlagValue], int] = {}
+        for place, values in enumerate(configurations):
+            key = (type(values.get(flag)), values.get(flag))
+            having[key] = having.get(key, 0) | 1 << place
+        if len(having) < 2:
             continue
-        yield from (Condition(flag=flag, relation="=", value=value) for value in seen.values())
-        numbers = sorted(v for v in seen.values() if isinstance(v, int | float) and _is_number(v))
-        for lower in numbers[1:-1]:
-            yield Condition(flag=flag, relation="≥", value=lower)
-            yield Condition(flag=flag, relation="≤", value=lower)
-
-
-def _count(
-    conditions: tuple[Condition, ...], failures: Sequence[Values], successes: Sequence[Values]
-) -> tuple[int, int]:
-    def having(group: Sequence[Values]) -> int:
-        return sum(all(c.holds(values) for c in conditions) for values in group)
-
-    return having(failures), having(successes)
+        for (_, value), members in having.items():
+            yield _Table((Condition(flag=flag, relation="=", value=value),), members)
+        by_number: dict[int | float, int] = {}
+        for (_, value), members in having.items():
+            if isinstance(value, int | float) and _is_number(value):
+                by_number[value] = by_number.get(value, 0) | members
+        numbers = sorted(by_number.items())
+        whole = sum(members for _, members in numbers)
+        below = 0
+        for place, (value, members) in enumerate(numbers):
+            if 0 < place < len(numbers) - 1:
+                least = Condition(flag=flag, relation="≥", value=value)
+                yield _Table((least,), whole & ~below)
+                most = Condition(flag=flag, relation="≤", value=value)
+                yield _Table((most,), below | members)
+            below |= members
 
 
 def _tells(trait: Trait) -> bool:
@@ -187,31 +202,18 @@ def _tells(trait: Trait) -> bool:
     return trait.exclusive or trait.p_value <= PROVED
 
 
-def _without_echoes(
-    telling: Sequence[Trait], failures: Sequence[Values], successes: Sequence[Values]
-) -> Iterator[Trait]:
+def _without_echoes(telling: Sequence[tuple[Trait, int]]) -> Iterator[Trait]:
     """Yield the traits, but for those that only repeat a better one on the same flag."""
-    told: list[Trait] = []
-    everybody = [*failures, *successes]
-    for trait in telling:
+    told: list[tuple[set[str], int]] = []
+    for trait, members in telling:
         flags = {condition.flag for condition in trait.conditions}
-        members = _members(trait, everybody)
         echo = False
-        for earlier in told:
-            others = {condition.flag for condition in earlier.conditions}
-            within = members <= _members(earlier, everybody) or not trait.exclusive
+        for others, theirs in told:
+            within = not members & ~theirs or not trait.exclusive
             echo |= flags < others or (flags >= others and (len(flags) > 1 or within))
         if not echo:
-            told.append(trait)
+            told.append((flags, members))
             yield trait
-
-
-def _members(trait: Trait, everybody: Sequence[Values]) -> set[int]:
-    return {
-        place
-        for place, values in enumerate(everybody)
-        if all(condition.holds(values) for condition in trait.conditions)
-    }
 
 
 def _is_number(value: object) -> bool:
