@@ -24,6 +24,7 @@ def bins(nanoseconds: Integers) -> Integers:
 
 
 def middles(indices: Integers) -> Floats:
-    """Return the middle of each bin, in nanoseconds."""
+    """Return the middle of each bin, in nanoseconds; 0 for that of 1 ns, which no clock tells from
+    nothing: what is read together is no time apart."""
     exponent, step = np.divmod(indices, STEPS)
-    return np.ldexp((1 + (step + 0.5) / STEPS) / 2, exponent)
+    return np.where(indices > STEPS, np.ldexp((1 + (step + 0.5) / STEPS) / 2, exponent), 0.0)

@@ -21,10 +21,12 @@ from core.load.ledger import SLICE
 from core.load.observations import Observations
 from core.load.plan import LevelPlan
 from core.load.records import Ending, Table
-from core.load.stationarity import FEWEST, TOLERANCE, drift, transient
+from core.load.stationarity import TOLERANCE, drift, transient
 
 FIRST_LOOK = 8
 """Batches after which the steadiness of a closed loop is looked at first."""
+LAST_LOOK = 6
+"""Fewest batches before a closed loop's window closes."""
 MOST_CYCLES = 4
 """Most lengths of a request that make up a batch."""
 OPEN_CYCLES = 3
@@ -69,7 +71,7 @@ class Warmth:
         if self._plan.level.concurrency is None or not self.steady or not looking:
             return opened
         batches = Batches.of(seen.rows(), opened, seen.now)
-        if batches is None or batches.count < (FEWEST if at_last else FIRST_LOOK):
+        if batches is None or batches.count < (LAST_LOOK if at_last else FIRST_LOOK):
             return None if at_last and seconds < most else opened
         self._next_look = seen.now + batches.count * batches.width
         cut = transient(batches.rates(seen))

@@ -79,7 +79,7 @@ def test_a_load_that_never_gets_steady_is_measured_with_a_warning() -> None:
     calls = closed_loop(8, 300, ttft=0.05, itl=0.02, tokens=20, speed=ever_slower)
     window = conducted(plan(warmup_seconds=10), calls).window()
     assert not window.steady
-    assert "not steady after 1" in window.notes[0]
+    assert any("not steady after" in n or "throughput changed" in n for n in window.notes)
 
 
 def test_a_load_that_drifts_within_the_window_is_called_so() -> None:
