@@ -198,7 +198,7 @@ class Conductor:
         since = self._warmth.since()
         if since is None:
             return
-        if self._seen.completed == 0:
+        if self._seen.completed == 0 and not self._seen.exhausted:
             raise MeasurementError(self._never_warm())
         self._open(since)
 

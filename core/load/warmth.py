@@ -9,7 +9,7 @@ is measured anew (`core.load.stationarity`), within the time that the warm-up ma
 In open loop throughput follows the arrivals, and says nothing. There the load is warm once the ramp
 is over and the requests under way do not evidently grow in number any more, and at the latest when
 as many requests have begun since the ramp as are to be measured: a load beyond the server's
-capacity never gets warm.
+capacity never gets warm. A trace that is over before is measured from its first request.
 """
 
 from dataclasses import dataclass
@@ -102,8 +102,13 @@ class Warmth:
             latest = seen.now - int(2 * cycle)
             if not piling_up(seen, latest, seen.now):
                 return latest
-        at_full_rate = np.count_nonzero(seen.begun() >= ramped_up)
-        if at_full_rate > self._plan.requests or seen.exhausted:
+        if seen.exhausted:
+            self.steady = False
+            self.notes.append(
+                "the trace was over before the load was steady: all of it is measured"
+            )
+            return seen.began
+        if np.count_nonzero(seen.begun() >= ramped_up) > self._plan.requests:
             self.steady = False
             return seen.now
         return None

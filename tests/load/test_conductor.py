@@ -200,6 +200,21 @@ def test_a_trace_that_ends_closes_the_window() -> None:
     assert borders[1] == START + int(calls[-1].due * 1e9) + 1
 
 
+def test_a_trace_that_is_over_before_its_first_answer_is_measured_whole() -> None:
+    calls = [Call(0.3 * number, ttft=2.5, itl=0.02, tokens=11) for number in range(5)]
+    seen = Observations(workers=1, began=START)
+    conductor = Conductor(plan(None, 1000, rate=10), seen)
+    playback = Playback(calls)
+    for step in range(60):
+        over = step * 0.1 > calls[-1].due
+        seen.take(0, playback.tally(step * 0.1 - 1e-9, step * 0.1 + 0.1 - 1e-9, exhausted=over))
+        conductor.decide()
+    window = conductor.window()
+    assert begun_in(window, calls) == 5
+    assert not window.steady
+    assert "all of it is measured" in window.notes[0]
+
+
 def test_progress_speaks_of_the_phase_under_way() -> None:
     calls = closed_loop(8, 30, ttft=0.2, itl=0.02, tokens=41)
     seen = Observations(workers=1, began=START)
