@@ -191,7 +191,10 @@ async def test_a_server_that_is_halted_under_load_is_named(session: Session) -> 
             halted.append(launched.server.pid)
 
     task = stub_task(
-        {"batch": [4]}, optimization={"baseline": False}, timeouts={"request": 1, "stop": 1}
+        {"batch": [4]},
+        optimization={"baseline": False},
+        timeouts={"request": 1, "stop": 1},
+        benchmark={"max_requests_per_iteration": 100_000},
     )
     _, conclusion = await session.run(task, [halt])
     first = conclusion.experiments[0]
