@@ -1,6 +1,8 @@
 """Where the servers of a run are started: as processes of this machine, or in containers on it."""
 
 import asyncio
+import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +10,14 @@ from typing import Protocol
 
 from core.deploy import LocalServer, Server
 from core.engines.engine import Engine
-from core.errors import TaskError
+from core.errors import HostError, TaskError
 from core.machine.gpus import Gpus
 from core.machine.ports import ReservedPort
-from core.task import Configuration, Task
+from core.task import Configuration, Mount, Task
+
+_HUGGING_FACE_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_CACHE_IN_IMAGES = "/root/.cache/huggingface"
+"""Where the engines' official images keep what they download."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +80,15 @@ class ContainerHosting:
 
     def __init__(self, task: Task, engine: Engine, gpus: Gpus) -> None:
         # The SDK takes longer to import than all of a local run's own modules.
+        from core.deploy import container_keeper as keeper
         from core.deploy.container_host import ContainerHost
-        from core.deploy.container_keeper import Mount
         from core.deploy.docker import Container
 
         self._task, self._engine, self._gpus = task, engine, gpus
         self._host = ContainerHost()
         self._container = Container(
             image=image_of(task, engine),
-            mounts=tuple(Mount(**mount) for mount in _mounts(task)),
+            mounts=tuple(keeper.Mount(**mount.model_dump()) for mount in mounts_of(task)),
             shm_bytes=int(task.container.shm_size_gib * 2**30),
             ipc=task.container.ipc,
         )
@@ -135,14 +141,34 @@ def image_of(task: Task, engine: Engine) -> str:
     return image
 
 
-def _mounts(task: Task) -> list[dict[str, str | bool]]:
-    """Return the mounts of the task, and the model's folder at the same path, read-only."""
-    mounts = [
-        mount.model_dump(include={"source", "target", "read_only"})
-        for mount in task.container.mounts
-    ]
+def mounts_of(task: Task) -> list[Mount]:
+    """Return the task's mounts, and where the model comes from: its folder, at the same path and
+    read-only, or the Hugging Face cache, so that no launch downloads what another one has.
+
+    Each target once: what the task says of it counts. Makes the cache's folder if need be.
+
+    Raises:
+        HostError: that cannot be made.
+    """
+    mounts = [m.model_copy(update={"source": _absolute(m.source)}) for m in task.container.mounts]
     model = Path(task.model.id_or_path).expanduser()
     if model.exists():
-        folder = str((model if model.is_dir() else model.parent).absolute())
-        mounts.append({"source": folder, "target": folder, "read_only": True})
-    return mounts
+        folder = _absolute(str(model if model.is_dir() else model.parent))
+        mounts.append(Mount(source=folder, target=folder))
+    elif _HUGGING_FACE_ID.fullmatch(task.model.id_or_path):
+        target = task.engine.environment.get("HF_HOME", _CACHE_IN_IMAGES)
+        mounts.append(Mount(source=_hugging_face_cache(), target=target, read_only=False))
+    return list({mount.target: mount for mount in reversed(mounts)}.values())[::-1]
+
+
+def _hugging_face_cache() -> str:
+    cache = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser().absolute()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(f"{cache}: cannot be made: {error.strerror}; set HF_HOME") from None
+    return str(cache)
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
