@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 
 from core.report import Conclusion, findings
 from core.report.html import html_page
+from core.report.svg.style import DARK, LIGHT
 from tests.report.published import published
 from tests.report.runs import chat_events, conclusion
 from tests.report.served import served
@@ -140,6 +141,52 @@ def test_the_page_needs_nothing_beside_it() -> None:
     assert links.found == ["data:,"]
     assert "@import" not in page
     assert "url(" not in page
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.2."""
+    shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    lights = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+    return 0.2126 * lights[0] + 0.7152 * lights[1] + 0.0722 * lights[2]
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_every_ink_can_be_read_on_the_paper(palette: Mapping[str, str]) -> None:
+    """4.5 to 1 is what WCAG asks of text."""
+    for ground in ("paper", "tint"):
+        paper = luminance(palette[ground])
+        for ink in ("ink", "muted", "accent", "good", "bad", "warn", "base"):
+            light, dark = sorted((luminance(palette[ink]), paper), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, f"{ink} on {ground}"
+
+
+def test_every_chart_has_a_name_and_every_column_is_a_head() -> None:
+    page = page_of(served())
+    charts = re.findall(r"<svg [^>]*>", page)
+    assert charts
+    assert all('role="img"' in svg and re.search(r'aria-label="[^"]+"', svg) for svg in charts)
+    assert re.findall(r"<th(?! scope=\"col\")[ >]", page) == []
+    assert re.search(r'<html lang="en">.*<title>chat-8b#2: [^<]+</title>', page, re.DOTALL)
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
+def test_what_is_folded_is_printed(tmp_path: Path) -> None:
+    """Folded, it leaves no mark on paper: the same page without any script is shorter."""
+    pages = []
+    for name, page in (("a", page_of(served())), ("b", page_of(served()).replace("print'", "'"))):
+        (tmp_path / f"{name}.html").write_text(page)
+        subprocess.run(
+            [
+                "chromium", "--headless", "--no-sandbox", "--disable-gpu",
+                "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}",
+                f"--print-to-pdf={tmp_path / name}.pdf", (tmp_path / f"{name}.html").as_uri(),
+            ],
+            capture_output=True,
+            timeout=120,
+            check=True,
+        )  # fmt: skip
+        pages.append((tmp_path / f"{name}.pdf").read_bytes().count(b"/Type /Page\n"))
+    assert pages[0] > pages[1] > 0
 
 
 def test_foreign_words_stay_words() -> None:

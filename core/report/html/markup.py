@@ -45,7 +45,8 @@ def table(
     """
 
     def cell(tag: str, number: int, content: str) -> str:
-        named = ' class="number"' if number in right else ""
+        named = ' scope="col"' if tag == "th" else ""
+        named += ' class="number"' if number in right else ""
         return f"<{tag}{named}>{content}</{tag}>"
 
     head = "".join(cell("th", n, words(text)) for n, text in enumerate(heads))

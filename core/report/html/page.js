@@ -41,4 +41,13 @@
     });
     block.append(button);
   }
+  const folded = [...document.querySelectorAll('details')];
+  const opened = new Set();
+  addEventListener('beforeprint', () => {
+    for (const part of folded.filter(part => !part.open)) { part.open = true; opened.add(part); }
+  });
+  addEventListener('afterprint', () => {
+    for (const part of opened) part.open = false;
+    opened.clear();
+  });
 })();

@@ -12,7 +12,7 @@ LIGHT: Mapping[str, str] = {
     "muted": "#5d6878",
     "faint": "#d9dee6",
     "accent": "#0b62b8",
-    "good": "#0a7d5a",
+    "good": "#0a7857",
     "bad": "#c81e1e",
     "warn": "#a35f00",
     "base": "#7a4fb5",
