@@ -210,7 +210,7 @@ def test_every_part_is_there() -> None:
     page = page_of(served())
     for heading in (
         "Deploy experiment", "Against the defaults", "Which flags matter",
-        "Why experiments failed", "Alternatives", "Every experiment", "Latency distributions",
+        "Why experiments failed", "Every experiment", "Latency distributions",
         "Time line", "Before you trust the figures", "Manifest",
     ):  # fmt: skip
         assert heading in page

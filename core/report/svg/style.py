@@ -14,7 +14,7 @@ LIGHT: Mapping[str, str] = {
     "accent": "#0b62b8",
     "good": "#0a7857",
     "bad": "#c81e1e",
-    "warn": "#a35f00",
+    "warn": "#995900",
     "base": "#7a4fb5",
     "tint": "#e8f0fa",
 }
