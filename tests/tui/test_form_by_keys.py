@@ -10,8 +10,9 @@ import pytest
 from core.machine import identity
 from core.machine.runner_process import stop_runner
 from core.store import TaskState, Viewer
-from core.task import Choices
+from core.task import Choices, Reading
 from tests.tui.driving import Watched, press, settled, text, type_in, until
+from tui.form import draft
 from tui.form.drafts import draft_path
 from tui.screens.form import FormView
 
@@ -75,6 +76,28 @@ async def test_a_value_is_checked_while_it_is_typed(empty_app: Watched) -> None:
         assert space is not None
         assert space.task.parameters["page-size"] == Choices(values=(1, 16))
         await until(pilot, lambda: "8 of 16 configurations" in text(pilot))
+
+
+async def test_the_yaml_is_not_read_at_every_key(
+    empty_app: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    real = draft.parse_task
+
+    def parse(text: str, name: str) -> Reading:
+        read.append(text)
+        return real(text, name)
+
+    async with empty_app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        await press(pilot, "n")
+        await until(pilot, lambda: "can be run" in text(pilot))
+        await pilot.press("tab", "ctrl+end")
+        monkeypatch.setattr(draft, "parse_task", parse)
+        await pilot.press(*"x" * 8)
+        await until(pilot, lambda: bool(read) and "x" * 8 in read[-1])
+        assert len(read) < 8
+        assert draft_path("new").read_text() == read[-1]
 
 
 async def test_what_is_typed_into_the_yaml_shows_in_the_form(empty_app: Watched) -> None:

@@ -31,21 +31,20 @@ class Draft:
     @cached_property
     def reading(self) -> Reading | None:
         """The task, or None while the text is none."""
-        try:
-            return parse_task(self.text, self.name)
-        except TaskError:
-            return None
+        return self._parsed[0]
 
     @cached_property
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the text, a line each, without the name in front."""
+        return self._parsed[1]
+
+    @cached_property
+    def _parsed(self) -> tuple[Reading | None, tuple[str, ...]]:
         try:
-            parse_task(self.text, self.name)
+            return parse_task(self.text, self.name), ()
         except TaskError as error:
-            return tuple(
-                problem.removeprefix(f"{self.name}:").strip() for problem in error.problems
-            )
-        return ()
+            told = (problem.removeprefix(f"{self.name}:").strip() for problem in error.problems)
+            return None, tuple(told)
 
     @cached_property
     def document(self) -> Mapping[str, Any] | None:

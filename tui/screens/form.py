@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import TextArea
 
@@ -28,6 +29,10 @@ BESIDE_FROM = 100
 """Columns from which the YAML stands beside the form."""
 
 
+_PAUSE = 0.15
+"""Seconds without a key after which what was typed is read."""
+
+
 class FormView(Changing):
     """The form."""
 
@@ -39,6 +44,8 @@ class FormView(Changing):
         self._origin = NEW
         self._showing: Literal["form", "yaml"] = "form"
         self._yaml = YamlPane()
+        self._pause: Timer | None = None
+        """Runs out when the typing into the YAML pauses."""
         self._status = Status(lambda: self._draft, self._help)
 
     # What is written
@@ -122,12 +129,28 @@ class FormView(Changing):
         self._status.redraw()
         self.retitle()
         if keep:
-            keep_draft(self._origin.name, draft.text)
+            self._keep(draft.text)
+
+    def _keep(self, text: str) -> None:
+        try:
+            keep_draft(self._origin.name, text)
+        except HostError as error:
+            self.autotuner.say(f"✗ {error}", "bad")
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
-        """Take in what was typed into the YAML."""
+        """Keep what was typed into the YAML, and take it in at the next pause."""
         event.stop()
         if self._yaml.has_focus and self._yaml.text != self.draft.text:
+            self._keep(self._yaml.text)
+            if self._pause is not None:
+                self._pause.stop()
+            self._pause = self.set_timer(_PAUSE, self._take_typed)
+
+    def _take_typed(self) -> None:
+        """Read the YAML: it takes up to a few hundredths of a second, too long for every key."""
+        if self._pause is not None:
+            self._pause.stop()
+            self._pause = None
             self.take(Draft(self._yaml.text), from_yaml=True)
 
     # Layout
@@ -143,6 +166,7 @@ class FormView(Changing):
 
     def action_yaml(self) -> None:
         """Move between the form and its YAML."""
+        self._take_typed()
         self._showing = "form" if self._showing == "yaml" else "yaml"
         self._lay_out()
         (self._yaml if self._showing == "yaml" else self._table).focus()
