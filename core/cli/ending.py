@@ -11,7 +11,7 @@ from core.machine.guarded_kill import Ending
 from core.machine.nvml import NvmlGpus
 from core.machine.runner_process import stop_runner
 from core.report import figures
-from core.store import Store
+from core.store import DeadRun, Store
 
 _STOP_MARGIN = 30.0
 """Seconds beyond the time that a server gets to stop, until stopping a run is given up on."""
@@ -39,20 +39,26 @@ def stop(ref: str) -> int:
 
 def clean() -> int:
     """End what dead runs have left, and say what that was."""
-    found = asyncio.run(end_what_the_dead_left())
+    found = asyncio.run(end_what_the_dead_left(containers=True))
     print("\n".join(found) if found else "nothing was left over")
     return 0
 
 
-async def end_what_the_dead_left(store: Store | None = None) -> list[str]:
+async def end_what_the_dead_left(
+    store: Store | None = None, *, containers: bool = False
+) -> list[str]:
     """Close the runs of dead runners, end what is left of their servers, and say so, line by line.
+
+    Args:
+        store: the store; None: the usual one.
+        containers: whether to look for containers even if no dead run is known to have any.
 
     Raises:
         StoreError: the store cannot be written.
     """
     if store is None:
         async with Store.open() as opened:
-            return await end_what_the_dead_left(opened)
+            return await end_what_the_dead_left(opened, containers=containers)
     dead = await store.close_dead_runs(identity.is_alive)
     launches = [
         leftovers.Launch(run.task.ref, launched.server, launched.guardian)
@@ -64,7 +70,22 @@ async def end_what_the_dead_left(store: Store | None = None) -> list[str]:
         *(f"{run.task.ref} was interrupted; `--resume` goes on with it" for run in dead),
         *(f"ended what a dead run had left: {leftover}" for leftover in swept.ended),
         *(f"could not end what a dead run has left: {left}" for left in swept.remaining),
+        *(await _remove_containers() if containers or any(map(_in_containers, dead)) else ()),
     ]
+
+
+def _in_containers(run: DeadRun) -> bool:
+    return run.task.task.deployment_mode == "docker"
+
+
+async def _remove_containers() -> list[str]:
+    from core.deploy.container_host import sweep  # the SDK takes its time to load
+
+    try:
+        names = await asyncio.to_thread(sweep)
+    except HostError as error:
+        return [f"could not look for containers that dead runs may have left: {error}"]
+    return [f"removed a container that a dead run had left: {name}" for name in names]
 
 
 def kill(pid: int, confirmed: str) -> int:

@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from core.machine import identity, ownership, procfs
 
 OWNER_LABEL = "autotuner.owner"
 """Holds the mark that the processes of a local server carry in their environment."""
+USER_LABEL = "autotuner.user"
+"""Holds the number of the user who launched it: whoever else uses this program cleans up alone."""
 LAUNCH_LABEL = "autotuner.launch"
 """Holds an id that no other launch ever has."""
 
@@ -133,22 +135,23 @@ class ContainerHost:
                     raise
 
     def remove_leftovers(self) -> list[str]:
-        """Remove the containers of dead guardians of this machine, and return their names.
+        """Remove this user's containers of dead guardians of this machine; return their names.
 
         Raises:
             HostError: the engine does not answer.
         """
         removed = []
         with _named_errors("containers"):
-            for container in self._labelled(OWNER_LABEL):
+            for container in self._labelled(OWNER_LABEL, f"{USER_LABEL}={os.getuid()}"):
                 mark = ownership.parse(container.labels.get(OWNER_LABEL, ""))
                 if mark is not None and self._is_orphaned(container, mark):
                     self.remove(container)
                     removed.append(f"{container.name} of {mark.marker}")
         return removed
 
-    def _labelled(self, label: str) -> list[Container]:
-        return self._client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+    def _labelled(self, *labels: str) -> list[Container]:
+        wanted: dict[str, Any] = {"label": list(labels)}
+        return self._client.containers.list(all=True, filters=wanted, ignore_removed=True)
 
     def _is_orphaned(self, container: Container, mark: ownership.Ownership) -> bool:
         if not mark.of_this_place:
@@ -159,6 +162,19 @@ class ContainerHost:
             pid=mark.guardian_pid, start_ticks=mark.guardian_start_ticks, boot_id=mark.boot_id
         )
         return not identity.is_alive(guardian)
+
+
+def sweep() -> list[str]:
+    """Remove what dead runs of this user left with the usual engine; return the names.
+
+    Raises:
+        HostError: there is an engine, and it does not do it.
+    """
+    url = os.environ.get("DOCKER_HOST") or _usual_socket()
+    if url.startswith("unix:") and not Path(url.partition("://")[2]).exists():
+        return []
+    with closing(ContainerHost(url)) as host:
+        return host.remove_leftovers()
 
 
 def _usual_socket() -> str:

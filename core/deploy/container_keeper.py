@@ -26,7 +26,7 @@ from docker.types import DeviceRequest
 from docker.types import Mount as Bind
 from requests.exceptions import RequestException
 
-from core.deploy.container_host import LAUNCH_LABEL, OWNER_LABEL, explained
+from core.deploy.container_host import LAUNCH_LABEL, OWNER_LABEL, USER_LABEL, explained
 from core.machine import ownership
 from core.task import Frozen
 
@@ -97,6 +97,7 @@ def options(
         },
         "labels": {
             OWNER_LABEL: environment[ownership.VARIABLE],
+            USER_LABEL: str(os.getuid()),
             LAUNCH_LABEL: order.launch,
         },
         "name": f"autotuner-{order.launch}",

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import docker
 import pytest
 
 from core.deploy import NotReadyError, Patience, until_ready
-from core.deploy.container_host import OWNER_LABEL, ContainerHost
+from core.deploy.container_host import OWNER_LABEL, USER_LABEL, ContainerHost
 from core.deploy.container_keeper import ContainerOrder, Mount, options
 from core.deploy.docker import Container, DockerServer, _on_this_machine
 from core.engines.engine import Command
@@ -253,21 +254,29 @@ def mark_of(guardian: ProcessIdentity) -> str:
     )
 
 
-def test_only_containers_of_dead_guardians_are_swept(
-    either: str, connect: Callable[[str], ContainerHost]
-) -> None:
+def test_only_containers_of_dead_guardians_are_swept(either: str, tmp_path: Path) -> None:
     dead = identity.myself().model_copy(update={"start_ticks": 1})
+    mine = {USER_LABEL: str(os.getuid())}
     labels = {
-        "orphan": {OWNER_LABEL: mark_of(dead)},
-        "looked-after": {OWNER_LABEL: mark_of(identity.myself())},
+        "orphan": {**mine, OWNER_LABEL: mark_of(dead)},
+        "another-users": {USER_LABEL: str(os.getuid() + 1), OWNER_LABEL: mark_of(dead)},
+        "looked-after": {**mine, OWNER_LABEL: mark_of(identity.myself())},
         "stranger": {},
-        "imitator": {OWNER_LABEL: "nonsense"},
+        "imitator": {**mine, OWNER_LABEL: "nonsense"},
     }
     client = docker.DockerClient(base_url=either)
     for name, own in labels.items():
         client.containers.create(IMAGE, "true", name=name, labels=own, network_mode="host")
     try:
-        assert connect(either).remove_leftovers() == ["orphan of run-5/1"]
+        said = subprocess.run(
+            [sys.executable, "-m", "core.cli", "clean"],
+            env={**os.environ, "AUTOTUNER_HOME": str(tmp_path), "DOCKER_HOST": either},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told = "removed a container that a dead run had left: orphan of run-5/1\n"
+        assert said.stdout == told
         left = {container.name for container in client.containers.list(all=True)}
         assert left == labels.keys() - {"orphan"}
     finally:
