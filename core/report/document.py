@@ -9,6 +9,7 @@ from typing import Any, Literal
 from core.events import Experiment
 from core.report.conclusion import Conclusion
 from core.report.findings import Findings, findings
+from core.report.handover.containers import contained_launch
 from core.report.launch import at_usual_port, launch_command
 from core.report.old_keys import OldResults, old_results
 from core.report.record import against_record
@@ -22,7 +23,8 @@ class Launch(Frozen):
     argv: tuple[str, ...]
     """The command line on port 8000, secrets masked; `experiments` have the exact ones."""
     command: str
-    """The same for a POSIX shell, with the task's environment; secrets refer to the shell's own."""
+    """The same for a POSIX shell, with the task's environment; secrets refer to the shell's own.
+    `docker run` for what was measured in a container."""
 
 
 class RunDocument(Frozen):
@@ -119,4 +121,5 @@ def _launch(conclusion: Conclusion) -> Launch | None:
     if chosen is None or not chosen.argv:
         return None
     environment = conclusion.task.task.engine.environment
-    return Launch(argv=at_usual_port(chosen.argv), command=launch_command(chosen.argv, environment))
+    command = contained_launch(conclusion) or launch_command(chosen.argv, environment)
+    return Launch(argv=at_usual_port(chosen.argv), command=command)

@@ -17,6 +17,7 @@ from core.report.conclusion import Conclusion
 from core.report.experiment_table import experiment_table
 from core.report.findings import front_so_far
 from core.report.gathering import numbers, shape
+from core.report.handover.containers import contained_launch
 from core.report.launch import launch_command_folded
 from core.report.record import against_record
 from core.report.standing import margin_of
@@ -161,5 +162,5 @@ def _launch(conclusion: Conclusion, width: int) -> Text:
     environment = conclusion.task.task.engine.environment
     return Text.assemble(
         (f"\nLaunch command of experiment {chosen.number}\n", "bold"),
-        launch_command_folded(chosen.argv, environment, width),
+        contained_launch(conclusion) or launch_command_folded(chosen.argv, environment, width),
     )

@@ -1,5 +1,6 @@
 """What is handed over can be used as it stands: by a shell, by compose, by systemd, by us."""
 
+import io
 import shlex
 import subprocess
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from core.report import Conclusion, findings
+from core.report import Conclusion, findings, print_result, run_document
 from core.report.handover import Document, documents
 from core.report.handover.reproduce import expectation
 from core.report.handover.service import unit
@@ -21,7 +22,8 @@ from tests.report.runs import (
     experiment_events,
     run_events,
 )
-from tests.report.served import served
+from tests.report.served import TEXT as SERVED
+from tests.report.served import served, served_events
 
 
 def files(run: Conclusion) -> dict[str, Document]:
@@ -137,3 +139,16 @@ def test_launches_that_were_not_compared_tell_their_noise() -> None:
     found = expectation(alone, chosen)
     assert found is not None
     assert found.noise == pytest.approx(0.012, rel=1)
+
+
+def test_what_was_measured_in_a_container_is_launched_in_one() -> None:
+    run = conclusion(served_events(), f"{SERVED}deployment_mode: docker\n")
+    known = files(run)
+    assert known["launch.sh"].text == known["docker-run.sh"].text
+    assert "ExecStart=docker run --rm" in known["chat-8b.service"].text
+    launch = run_document(run).launch
+    assert launch is not None
+    assert f"{launch.command}\n" == known["launch.sh"].text
+    shown = io.StringIO()
+    print_result(run, shown, width=100)
+    assert launch.command in shown.getvalue()

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from core.report.handover.deployment import Deployment
+from core.report.conclusion import Conclusion
+from core.report.handover.deployment import Deployment, deployment
 from core.report.handover.yaml_text import as_yaml
 from core.report.launch import PORT, shell_words
 from core.report.secret_words import with_variables
@@ -20,6 +21,15 @@ def docker_run(deployed: Deployment) -> str | None:
         return None
     pieces = docker_pieces(deployed, lambda *words: " ".join(shell_words(words)), _from_home)
     return " \\\n    ".join(pieces) + "\n"
+
+
+def contained_launch(conclusion: Conclusion) -> str | None:
+    """Return `docker run` for a recommendation that was measured in a container, else None."""
+    deployed = deployment(conclusion)
+    if deployed is None or deployed.argv is not None:
+        return None
+    command = docker_run(deployed)
+    return command and command.rstrip("\n")
 
 
 def docker_pieces(
