@@ -67,6 +67,8 @@ def blocks(conclusion: Conclusion, found: Findings, *, experiments: bool = True)
     engine = " ".join(filter(None, (known.engine, known.engine_version)))
     yield Heading(f"{known.task}: {engine}, {known.model}", 1)
     yield Words(found.headline)
+    if conclusion.per_server:
+        yield Words(conclusion.per_server)
     if found.simulated:
         yield Words("These figures are simulated: they come from a model of a machine.")
     if found.confirmed is not None and not (found.keep_defaults or found.defaults_fall_short):

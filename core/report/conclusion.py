@@ -7,7 +7,7 @@ from functools import cached_property
 from core.events import Confirmation, Contender, Experiment, Gain, Outcome, RunState, SloVerdict
 from core.report import figures
 from core.store import StoredTask
-from core.verdict import gain, rank_key
+from core.verdict import gain, objective_metric, rank_key
 from core.verdict.failures import varied_flags
 
 INDISTINCT = 0.03
@@ -123,6 +123,19 @@ class Conclusion:
         """Whether the figures come from a model of a machine."""
         return self.state.began is not None and self.state.began.simulated
 
+    @property
+    def without_gpu(self) -> bool:
+        """Whether the machine has no GPU, and none is played."""
+        return bool(self.state.hosts) and not self.state.hosts[-1].gpus and not self.simulated
+
+    @property
+    def per_server(self) -> str:
+        """What to know of an objective that is given per GPU, on a machine without; else empty."""
+        metric = objective_metric(self.task.task.optimization.objective)
+        if not self.without_gpu or not metric.endswith("_per_gpu"):
+            return ""
+        return "This machine has no GPU: what is given per GPU is of the whole server."
+
     @cached_property
     def varied(self) -> tuple[str, ...]:
         """The flags that not all experiments have in common, in the order of the task."""
@@ -164,8 +177,6 @@ class Conclusion:
                 return f"Keep the defaults: {self.confirmation.reason}."
             if others == 0:
                 return f"Only the defaults are measured: {_value(winner)}."
-            if self.confirmation is not None and self.confirmation.status == "infeasible":
-                return "Keep the defaults: whatever looked better fails when it is launched anew."
             if others == 1:
                 return "Keep the defaults: the one other measured configuration is no better."
             return f"Keep the defaults: none of {others} other measured configurations is better."

@@ -127,5 +127,10 @@ COLUMNS: dict[str, Column] = {
             ),
         )
     },
+    "power": _of_sub_round(lambda s: s.power),
+    **{
+        name: _metric(name)
+        for name in ("energy_per_token", "throughput_per_watt", "cost_per_million_tokens")
+    },
 }
 """The columns of the CSV, which stay as they are: new ones are added at the end."""

@@ -175,7 +175,10 @@ def noise_between(confirmed: Gain | None) -> float:
 def _standing(experiment: Experiment | None, conclusion: Conclusion) -> Standing | None:
     if experiment is None or not experiment.measured:
         return None
-    return standing(experiment, conclusion.task.task, conclusion.fresh(experiment))
+    found = standing(experiment, conclusion.task.task, conclusion.fresh(experiment))
+    if conclusion.without_gpu:
+        return found.model_copy(update={"costs": found.costs.model_copy(update={"gpus": 0})})
+    return found
 
 
 def _deployable(experiment: Experiment, confirmation: Confirmation | None) -> bool:

@@ -40,6 +40,10 @@ _COLUMNS = {
     "error_rate": "Failed requests as a share of those sent.",
     "total_throughput": "Prompt and generated tokens per second.",
     "total_throughput_per_gpu": "Prompt and generated tokens per second and GPU.",
+    "power": "Watts of the server's GPUs; empty where they are not told.",
+    "energy_per_token": "Joules for each generated token.",
+    "throughput_per_watt": "Prompt and generated tokens per second and watt.",
+    "cost_per_million_tokens": "Price of a million prompt and generated tokens.",
 }
 """What columns mean that are no field of a sub-round."""
 

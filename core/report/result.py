@@ -60,6 +60,8 @@ def _parts(conclusion: Conclusion, console: Console) -> Iterator[RenderableType]
         yield Text(f"Against its record: {said}.")
         if found.status == "inconclusive":
             yield Text("`autotuner verify` launches it as often as it takes.")
+    if conclusion.per_server:
+        yield Text(conclusion.per_server)
     if conclusion.simulated:
         yield Text(
             "These figures are simulated: they come from a model of a machine, not from one."

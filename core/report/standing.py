@@ -52,7 +52,7 @@ class Costs(Frozen):
     """What serving takes. None: it was not measured."""
 
     gpus: int
-    """GPUs that one server occupies."""
+    """GPUs that one server occupies; 0 where the machine has none."""
     peak_memory_bytes: int | None = None
     """Most memory in use on any one GPU."""
     host_memory_bytes: int | None = None
@@ -63,6 +63,8 @@ class Costs(Frozen):
     """Mean over the measured levels, of all its GPUs."""
     joules_per_token: float | None = None
     """For each output token, over all levels."""
+    throughput_per_watt: float | None = None
+    """Prompt and output tokens per second and watt, over all levels."""
     price_per_million: float | None = None
     """Of a million prompt and output tokens, over all levels, in the user's currency."""
 
@@ -194,6 +196,7 @@ def costs_of(runs: Sequence[Experiment]) -> Costs:
     joules = sum((s.power or 0.0) * s.duration for s in powered)
     seconds = sum(s.duration for s in powered)
     tokens = sum(s.output_throughput * s.duration for s in powered)
+    served = sum(s.total_throughput * s.duration for s in powered)
     priced = [s for s in sub_rounds if s.gpu_hour_price is not None]
     money = sum((s.gpu_hour_price or 0.0) * s.gpus * s.duration / 3600 for s in priced)
     all_tokens = sum(s.total_throughput * s.duration for s in priced)
@@ -204,5 +207,6 @@ def costs_of(runs: Sequence[Experiment]) -> Costs:
         start_seconds=fmean(starts) if starts else None,
         power_watts=joules / seconds if seconds else None,
         joules_per_token=joules / tokens if tokens else None,
+        throughput_per_watt=served / joules if joules else None,
         price_per_million=money / all_tokens * 1e6 if all_tokens else None,
     )

@@ -129,7 +129,7 @@ def load(found: HeldLoad) -> str:
 def costs(found: Costs) -> tuple[tuple[str, str], ...]:
     """Return what serving takes, as pairs of a name and a figure; only what was measured."""
     known: list[tuple[str, str | None]] = [
-        ("GPUs", str(found.gpus)),
+        ("GPUs", str(found.gpus or "none")),
         (
             "GPU memory, at most",
             None if found.peak_memory_bytes is None else gib(found.peak_memory_bytes),
@@ -140,6 +140,10 @@ def costs(found: Costs) -> tuple[tuple[str, str], ...]:
         (
             "energy per output token",
             _or_none(found.joules_per_token, lambda j: f"{figures.number(j)} J"),
+        ),
+        (
+            "throughput per watt",
+            _or_none(found.throughput_per_watt, lambda t: f"{figures.number(t)} tok/s/W"),
         ),
         ("cost of a million tokens", _or_none(found.price_per_million, figures.number)),
     ]

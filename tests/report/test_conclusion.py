@@ -191,6 +191,21 @@ def test_a_soak_of_one_level_ranks_with_no_full_measurement() -> None:
     assert [e.number for e in Conclusion(run.task, run.state).ranked] == [1, 0, number]
 
 
+def test_on_a_machine_without_a_gpu_it_is_said_what_per_gpu_means() -> None:
+    run = served()
+    assert run.per_server == ""
+    state = copy(run.state)
+    state.hosts = (run.state.hosts[-1].model_copy(update={"gpus": ()}),)
+    bare = Conclusion(run.task, state)
+    assert bare.per_server == (
+        "This machine has no GPU: what is given per GPU is of the whole server."
+    )
+    found = findings(bare)
+    assert found.recommended is not None
+    assert ("GPUs", "none") in wording.costs(found.recommended.costs)
+    assert any(isinstance(b, Words) and b.text == bare.per_server for b in report(bare))
+
+
 def report(run: Conclusion) -> list[object]:
     return list(blocks(run, findings(run)))
 
@@ -305,7 +320,7 @@ def test_a_best_that_was_never_launched_anew_is_said_to_be_that() -> None:
 
 def test_where_all_that_looked_better_fell_the_defaults_are_kept_for_that() -> None:
     assert fell(0).headline == (
-        "Keep the defaults: whatever looked better fails when it is launched anew."
+        "Keep the defaults: no contender kept the hard SLOs on fresh launches."
     )
 
 

@@ -37,7 +37,7 @@ EVERY_COLUMN = (
     "ttft_p95,ttft_p99,ttft_p99.9,tpot_mean,tpot_p50,tpot_p75,tpot_p90,tpot_p95,tpot_p99,"
     "tpot_p99.9,itl_mean,itl_p50,itl_p75,itl_p90,itl_p95,itl_p99,itl_p99.9,e2e_latency_mean,"
     "e2e_latency_p50,e2e_latency_p75,e2e_latency_p90,e2e_latency_p95,e2e_latency_p99,"
-    "e2e_latency_p99.9"
+    "e2e_latency_p99.9,power,energy_per_token,throughput_per_watt,cost_per_million_tokens"
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from core.report import Conclusion, findings
+from core.report.alternatives import Front, FrontMember
 from core.report.html import html_page
 from core.report.svg.style import DARK, LIGHT
 from tests.report.published import published
@@ -214,6 +215,18 @@ def test_every_part_is_there() -> None:
         "Time line", "Before you trust the figures", "Manifest",
     ):  # fmt: skip
         assert heading in page
+
+
+def test_a_front_is_shown_where_it_offers_a_choice() -> None:
+    run = served()
+    found = findings(run)
+    assert "Alternatives" not in html_page(run, found)  # what it differs by is noise
+    ends = [
+        FrontMember(experiment=18, figures=(9500.0, 4.1)),
+        FrontMember(experiment=22, figures=(7000.0, 2.0)),
+    ]
+    front = Front.of(found.front.metrics, ends)
+    assert "Alternatives" in html_page(run, found.model_copy(update={"front": front}))
 
 
 def test_the_files_are_whole(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """Whole runs on leased GPUs: real server processes, and the boards of a stand-in NVML library."""
 
+import csv
+import io
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.events import Event, LevelProgress, Notice, Outcome, Phase
-from core.report import Conclusion
+from core.report import Conclusion, figures, findings
+from core.report.handing_on import report
 from core.report.manifest import manifest
 from core.report.standing import standing
 from core.task import Task
@@ -105,6 +109,20 @@ async def test_a_pair_is_leased_watched_and_put_on_record(
     assert (costs.gpus, costs.power_watts) == (2, 550.5)
     assert costs.host_memory_bytes is not None
     assert costs.host_memory_bytes > 1 << 20
+    assert measured.energy_per_token == pytest.approx(550.5 / measured.output_throughput)
+    assert measured.throughput_per_watt == pytest.approx(measured.total_throughput / 550.5)
+    known = findings(conclusion)
+    assert measured.energy_per_token is not None
+    for form in ("txt", "md", "html"):
+        text = report(conclusion, known, form)  # type: ignore[arg-type]
+        assert f"{figures.number(measured.energy_per_token)} J" in text
+        assert f"{figures.number(measured.throughput_per_watt or 0)} tok/s/W" in text
+    [row] = csv.DictReader(io.StringIO(report(conclusion, known, "csv")))
+    assert float(row["energy_per_token"]) == pytest.approx(measured.energy_per_token)
+    assert float(row["throughput_per_watt"]) == pytest.approx(measured.throughput_per_watt)
+    told = json.loads(report(conclusion, known, "json"))["findings"]["recommended"]["costs"]
+    assert told["joules_per_token"] == pytest.approx(measured.energy_per_token)
+    assert told["throughput_per_watt"] == pytest.approx(measured.throughput_per_watt)
 
 
 async def test_a_level_that_a_stranger_spoiled_is_measured_again(

@@ -39,6 +39,8 @@ def head(conclusion: Conclusion, found: Findings) -> str:
     described = paragraph(task.description, "quiet") if task.description else ""
     claim, _, proof = found.headline.partition(": ")
     proved = f'<p class="lead">{words(proof[:1].upper() + proof[1:])}</p>' if proof else ""
+    if conclusion.per_server:
+        proved += paragraph(conclusion.per_server, "quiet")
     if soak := wording.soak(conclusion):
         proved += paragraph(soak)
     return (
@@ -110,23 +112,27 @@ def _tile(name: str, figure: str, note: str, kind: str, extra: str = "") -> str:
 
 
 def against_defaults(found: Findings) -> str:
-    """Return what the recommended configuration takes and gives, beside the defaults."""
+    """Return what the recommended configuration takes and gives, beside the defaults if it can."""
     chosen, baseline = found.recommended, found.baseline
-    if chosen is None or baseline is None or chosen.configuration == baseline.configuration:
+    if chosen is None:
         return ""
-    sides = [dict(wording.standing(side, found.objective)) for side in (chosen, baseline)]
+    other = baseline if baseline and baseline.configuration != chosen.configuration else None
+    sides = [dict(wording.standing(side, found.objective)) for side in (chosen, other) if side]
     rows = [
-        [words(name), words(sides[0].get(name, "–")), words(sides[1].get(name, "–"))]
-        for name in dict.fromkeys([*sides[0], *sides[1]])
+        [words(name), *(words(side.get(name, "–")) for side in sides)]
+        for name in dict.fromkeys(name for side in sides for name in side)
     ]
-    heads = ("", f"experiment {chosen.experiment}", "engine defaults")
+    heads = ("", f"experiment {chosen.experiment}", "engine defaults")[: 1 + len(sides)]
+    shown = table(heads, rows, right=tuple(range(1, len(heads))))
+    if other is None:
+        return f"<h2>What it gives and takes</h2>{shown}"
     changed = [
         wording.setting(flag, value)
         for flag, value in chosen.configuration.items()
-        if baseline.configuration.get(flag) != value
+        if other.configuration.get(flag) != value
     ]
     note = paragraph(f"It sets {', '.join(changed)}.") if changed else ""
-    return f"<h2>Against the defaults</h2>{note}{table(heads, rows, right=(1, 2))}"
+    return f"<h2>Against the defaults</h2>{note}{shown}"
 
 
 def hand_over(conclusion: Conclusion, found: Findings) -> str:

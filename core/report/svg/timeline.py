@@ -18,9 +18,13 @@ _LEGEND = [
 ]
 
 
+MOST_ROWS = 300
+"""Experiments that it shows; of more, the last: a page of thousands opens in no browser."""
+
+
 def timeline(conclusion: Conclusion, *, width: float) -> Canvas | None:
-    """Return the chart; None before the first experiment."""
-    experiments = conclusion.experiments
+    """Return the chart of the last experiments; None before the first."""
+    experiments = conclusion.experiments[-MOST_ROWS:]
     if not experiments:
         return None
     start = min(e.began_at for e in experiments)
@@ -35,7 +39,10 @@ def timeline(conclusion: Conclusion, *, width: float) -> Canvas | None:
     def at(moment: float) -> float:
         return left + scale.fraction(moment - start) * (right - left)
 
-    canvas.text((4, SIZE + 2), "experiment, by time since the start", "title")
+    cut = len(conclusion.experiments) > MOST_ROWS
+    some = f"the last {MOST_ROWS} experiments" if cut else "experiment"
+    since = "first of them" if cut else "start"
+    canvas.text((4, SIZE + 2), f"{some}, by time since the {since}", "title")
     row = 32.0 if width < 500 else 14.0
     legend(canvas, _LEGEND[: 3 if width < 500 else 5], (right, row))
     for tick in ticks(_in_round_units(scale), max(3, int((right - left) / 110))):
