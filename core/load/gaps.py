@@ -68,10 +68,11 @@ def describe_gaps(came: Integers, requests: int, missing: Integers = _NONE) -> D
     """
     if len(came) == 0:
         return None
-    gaps = np.concatenate([came, missing])
-    indices, position = np.unique(gaps[:, 1], return_inverse=True)
+    gaps = np.concatenate([came, missing]) if len(missing) else came
+    counted = np.bincount(gaps[:, 1], gaps[:, 2])
+    indices = np.flatnonzero(counted)
     values = middles(indices) / 1e9
-    upto = np.cumsum(np.bincount(position, gaps[:, 2]))
+    upto = np.cumsum(counted[indices])
     total = int(upto[-1])
     places = {
         name: int(np.searchsorted(upto, rank(share, total) + 1)) for name, share in SHARES.items()
@@ -83,21 +84,22 @@ def describe_gaps(came: Integers, requests: int, missing: Integers = _NONE) -> D
         for name, share in SHARES.items():
             if interval_ranks(share, requests) is None:
                 continue  # a request may fail with all its gaps, so there are too few of them
-            at = places[name]
+            at = indices[places[name]]
             worth = min(
-                _worth(steps, failing, position <= at), _worth(steps, failing, position < at)
+                _worth(steps, failing, gaps[:, 1] <= at), _worth(steps, failing, gaps[:, 1] < at)
             )
             if ends := interval_ranks(share, total, max(1.0, worth)):
                 low, high = np.searchsorted(upto, np.array(ends) + 1)
                 intervals[name] = float(values[low]), float(values[high])
-    seen, counts = middles(came[:, 1]) / 1e9, came[:, 2]
+    by_bin = np.bincount(came[:, 1], came[:, 2], indices[-1] + 1)[indices]
+    seen, counts = values[by_bin > 0], by_bin[by_bin > 0]
     count, mean = int(counts.sum()), np.average(seen, weights=counts)
     return Distribution(
         count=count,
         mean=float(np.average(values, weights=np.diff(upto, prepend=0))),
         std=math.sqrt(float((counts * (seen - mean) ** 2).sum()) / max(1, count - 1)),
-        min=float(seen.min()),
-        max=float(seen.max()),
+        min=float(seen[0]),
+        max=float(seen[-1]),
         percentiles={name: float(values[place]) for name, place in places.items()},
         intervals=intervals,
     )
@@ -185,7 +187,7 @@ def _worth(steps: _Steps, failing: _Failing, inside: Flags) -> float:
 
 def _mean_interval(steps: _Steps, failing: _Failing, came: Integers, missing: Integers) -> Interval:
     """Return the 95 % interval of the mean gap."""
-    seen = middles(came[:, 1]) / 1e9
+    seen = (middles(np.arange(came[:, 1].max() + 1)) / 1e9)[came[:, 1]]
     mean = float(np.average(seen, weights=came[:, 2]))
     error, quantile = steps.spread(seen)
     if failing.count == 0:
