@@ -228,7 +228,7 @@ class Surrogate:
         self.observations = observations
         self.metrics: dict[str, Model] = {}
         for metric in observations.figures:
-            targets = Targets.of(self._steadied(metric, told, kernels), observations.noise)
+            targets = Targets.of(steadied(observations, metric, told, kernels), observations.noise)
             kernel = kernels.of(metric, told, targets, METRIC_PRIOR)
             self.metrics[metric] = Model(told, targets, kernel)
         self._labels: list[Model] = []
@@ -240,23 +240,6 @@ class Surrogate:
                 targets = Targets.labels(label, observations.noise)
                 kernel = kernels.of(f"label {number}", told, targets, LABEL_PRIOR)
                 self._labels.append(Model(told, targets, kernel))
-
-    def _steadied(self, metric: str, told: Told, kernels: "Kernels") -> Array:
-        """Return a metric's figures; tails without what only a few slow requests did to them.
-
-        A tail scatters more than the mean beside it, and what moves both moves their ratio little.
-        What a process of the ratio takes for noise is left out.
-        """
-        figures, means = self.observations.figures[metric], self.observations.means(metric)
-        if means is None:
-            return figures
-        targets = Targets.of(figures - means, self.observations.noise)
-        kernel = kernels.of(f"{metric} beyond the mean", told, targets, METRIC_PRIOR)
-        among = told.first(len(figures))
-        process = Process(kernel, among, targets.standard, targets.noise)
-        expected, _ = process.predict(process.covariance(among))
-        steadied: Array = figures - np.nan_to_num(targets.scale * (targets.standard - expected))
-        return steadied
 
     def beliefs(self, encoding: Encoding) -> dict[str, Belief]:
         """Return what is believed of every metric at candidates."""
@@ -295,3 +278,21 @@ class Kernels:
     def _fitted(count: int) -> int:
         """Return how many of `count` experiments a kernel is fitted to."""
         return count if count < _EVERY_TIME else count - count % _EVERY
+
+
+def steadied(observations: Observations, metric: str, told: Told, kernels: Kernels) -> Array:
+    """Return a metric's figures; tails without what only a few slow requests did to them.
+
+    A tail scatters more than the mean beside it, and what moves both moves their ratio little.
+    What a process of the ratio takes for noise is left out.
+    """
+    figures, means = observations.figures[metric], observations.means(metric)
+    if means is None:
+        return figures
+    targets = Targets.of(figures - means, observations.noise)
+    kernel = kernels.of(f"{metric} beyond the mean", told, targets, METRIC_PRIOR)
+    among = told.first(len(figures))
+    process = Process(kernel, among, targets.standard, targets.noise)
+    expected, _ = process.predict(process.covariance(among))
+    without: Array = figures - np.nan_to_num(targets.scale * (targets.standard - expected))
+    return without
