@@ -242,7 +242,7 @@ def begun_in(window: Window, calls: Sequence[Call]) -> int:
 def noisy_calls(spread: float) -> list[Call]:
     rng = np.random.default_rng(1)
     noise = np.frompyfunc(lambda at: float(rng.lognormal(0, spread)), 1, 1)
-    return closed_loop(8, 300, ttft=0.2, itl=0.02, tokens=41, speed=noise)
+    return closed_loop(8, 110, ttft=0.2, itl=0.02, tokens=41, speed=noise)
 
 
 def test_a_level_ends_early_once_its_deciding_metric_is_known() -> None:
