@@ -94,6 +94,7 @@ class Autotuner(App[None]):
         self._doing: set[asyncio.Task[None]] = set()
         """What was asked for and is not done yet."""
         self._leaving = False
+        self._held: list[str] = []
         self._views: dict[str, View] = {}
         self._trail: list[str] = []
         self._questions: Sequence[Question] = ()
@@ -414,14 +415,21 @@ class Autotuner(App[None]):
     def _loaded(self) -> None:
         opening = self.view
         self.go("tasks", keep_trail=False)
-        for key in opening.held if isinstance(opening, Opening) else ():
-            self.call_later(self.simulate_key, key)
+        self._held = opening.held if isinstance(opening, Opening) else []
 
     def on_told(self, message: Told) -> None:
         """Hand an answer to whoever asked."""
         for question in self._questions:
             if question.read == message.reading:
                 question.show(message.answer)
+                if question.of == "store" and question.read != read_standing:
+                    self._press_held()
+
+    def _press_held(self) -> None:
+        """Press the keys that came before there was a task that they could be about."""
+        held, self._held = self._held, []
+        for key in held:
+            self.call_later(self.simulate_key, key)
 
     def on_trouble(self, message: Trouble) -> None:
         """Show that the store cannot be read, or can be again."""

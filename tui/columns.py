@@ -1,6 +1,6 @@
 """Which columns of a table fit into a width, and how wide each gets. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -63,9 +63,8 @@ def lay_out(
         if least + GAP * bool(widths) <= left:
             widths[index] = least
             left -= least + GAP * (len(widths) > 1)
-    shown = {columns[index].title for index in widths}
     for index in tuple(widths):
-        if columns[index].sums_up and columns[index].sums_up <= shown:
+        if _is_said(columns[index], columns, widths):
             left += widths.pop(index) + GAP
     for index in widths:
         if columns[index].stretch:
@@ -73,6 +72,19 @@ def lay_out(
             widths[index] += more
             left -= more
     return [Place(index, widths[index]) for index in sorted(widths)]
+
+
+def hidden(columns: Sequence[Column[T]], places: Sequence[Place]) -> int:
+    """Return how many columns say what is not to be seen."""
+    shown = {place.index for place in places}
+    left_out = [column for at, column in enumerate(columns) if at not in shown]
+    return sum(not _is_said(column, columns, shown) for column in left_out)
+
+
+def _is_said(column: Column[T], columns: Sequence[Column[T]], shown: Iterable[int]) -> bool:
+    """Return whether the columns that a column sums up are all shown."""
+    titles = {columns[index].title for index in shown}
+    return bool(column.sums_up) and column.sums_up <= titles
 
 
 _LEAST = 12

@@ -16,7 +16,7 @@ from core.report.characters import (
     outcome_symbol,
     slo_symbol,
 )
-from core.report.conclusion import outcome_in_words
+from core.report.conclusion import outcome_in_words, reasons_in_words
 from core.task import Choices, ParameterSpace, SloTarget, Task, spell
 from core.verdict import maximised, objective_metric
 from tui.columns import Column
@@ -98,7 +98,7 @@ def why(row: ExperimentRow) -> Line:
     if experiment.failure is not None:
         return line(Span(one_line(experiment.failure.message), "bad"))
     if experiment.outcome is Outcome.INFEASIBLE and experiment.verdict is not None:
-        return line(Span("; ".join(experiment.verdict.reasons), "bad"))
+        return line(Span("; ".join(reasons_in_words(experiment.verdict)), "bad"))
     if experiment.warnings:
         return line(Span(one_line(experiment.warnings[-1]), "warn"))
     if experiment.outcome is None:

@@ -93,6 +93,9 @@ KEYS: dict[Scope, tuple[Key, ...]] = {
         Key("sort", ("s",), "sort", "Chooses the order."),
         Key("reverse", ("S",), "reverse", "Turns the order round.", hint=False),
         Key("duplicate", ("d",), "duplicate", "Opens a copy of it in the form.", hint=False),
+        Key(
+            "verifications", ("a",), "verify runs", "Shows runs of verify too, or not.", hint=False
+        ),
         Key("delete", ("D",), "delete", "Deletes the task and its results."),
         Key("export", ("E",), "export", "Writes it to a JSON, CSV or YAML file."),
         Key("import_file", ("I",), "import", "Opens a task file in the form.", hint=False),
@@ -107,7 +110,7 @@ KEYS: dict[Scope, tuple[Key, ...]] = {
         Key("run", ("r",), "run", "Starts, resumes or runs the task again."),
         Key("edit", ("e",), "edit", "Opens the task in the form.", hint=False),
         Key("copy", ("y",), "copy command", "Copies the experiment's launch command."),
-        Key("zoom", ("z",), "zoom", "Gives the table the whole width, or not.", hint=False),
+        Key("zoom", ("z",), "zoom", "Gives the table all the room, or not.", hint=False),
         Key("export", ("E",), "export", "Writes the task to a file.", hint=False),
     ),
     _S.EXPERIMENT: (
@@ -227,11 +230,6 @@ def markdown() -> str:
             title = scope.value[:1].upper() + scope.value[1:]
             parts.append("\n".join((f"**{title}**\n", "| key | |", "|---|---|", *rows)))
     return "\n\n".join(parts) + "\n"
-
-
-def _row(key: Key) -> str:
-    names = " ".join(f"`{name}`" for name in key.keys)
-    return f"| {names} | {key.help} |"
 
 
 if __name__ == "__main__":

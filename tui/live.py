@@ -22,7 +22,7 @@ from core.report.characters import BEST, BROKEN, HELD, WARNING, one_line
 from core.report.narration import ahead, narrate, progress, standing
 from core.store import TaskState, TaskSummary
 from core.task import Level
-from tui.spans import Line, Span, between, crop, joined, line
+from tui.spans import Line, Span, between, crop, joined, line, wrap
 from tui.task_rows import progress_bar
 
 EVENTS = 60
@@ -162,8 +162,10 @@ def _level(run: Live, experiment: Experiment) -> str:
 
 def standing_lines(run: Live, summary: TaskSummary, width: int) -> list[Line]:
     """Return the best so far against the defaults, and what is still to come."""
-    rows = [crop(_styled(standing(run.state)), width)]
-    if summary.state is TaskState.RUNNING and run.state.search is not None:
+    text = standing(run.state)
+    going_on = summary.state is TaskState.RUNNING  # then there is more to say in the same room
+    rows = wrap(text, width, _STYLES.get(text[:1], "muted"), most=1 if going_on else 2)
+    if going_on and run.state.search is not None:
         rows.append(crop(line(Span("  next: ", "muted"), ahead(run.state.search)), width))
     elif run.state.ended is not None:
         ended = run.state.ended
@@ -171,18 +173,21 @@ def standing_lines(run: Live, summary: TaskSummary, width: int) -> list[Line]:
     return rows
 
 
-def _styled(text: str) -> Line:
-    return line(Span(text, _STYLES.get(text[:1], "muted")))
+def news_lines(run: Live, width: int, most: int, *, each: int = 1) -> list[Line]:
+    """Return the newest of what happened, at most `most` lines, the newest at the bottom.
 
-
-def news_lines(run: Live, width: int, most: int) -> list[Line]:
-    """Return the newest of what happened, at most `most` lines, the newest at the bottom."""
-    rows = []
-    for at, text in run.news[-most:]:
+    Args:
+        each: lines that one piece of news may take.
+    """
+    rows: list[Line] = []
+    for at, text in reversed(run.news):
         moment = time.strftime("%H:%M:%S ", time.localtime(at))
-        rows.append(crop(line(Span(moment, "muted"), _styled_news(text)), width))
+        told = wrap(text, width - len(moment), _STYLES.get(text[:1], ""), most=each)
+        if len(rows) + len(told) > most:
+            break
+        first, *others = told
+        rows[:0] = [
+            line(Span(moment, "muted"), first),
+            *(line(" " * len(moment), row) for row in others),
+        ]
     return rows
-
-
-def _styled_news(text: str) -> Span:
-    return Span(text, _STYLES.get(text[:1], ""))

@@ -17,8 +17,10 @@ from tui.experiment_rows import slo_in_words
 from tui.live import Live, news_lines
 from tui.spans import EMPTY, Line, Span, crop, length, line, wrap
 
-_CHART_FROM, _CHART_MOST = 9, 18
-"""Lines that a chart needs, and is given at most."""
+_CHART_FROM = 9
+"""Lines that a chart needs."""
+_NEWS = 8
+"""Lines that are kept for what happened last, where a chart could take them."""
 
 
 class Course:
@@ -36,6 +38,7 @@ class Course:
         self,
         points: tuple[ExperimentPoint, ...],
         task: Task,
+        best: int | None,
         width: int,
         height: int,
         marks: Literal["braille", "dots"],
@@ -44,13 +47,14 @@ class Course:
 
         Args:
             points: every experiment of the task, as far as they are read.
+            best: number of the best experiment.
             marks: what the curve is made of.
         """
-        asked = (task.slo, task.optimization.objective, width, height, marks)
+        asked = (task.slo, task.optimization.objective, best, width, height, marks)
         waits = not points and asked == self._asked  # they are being read again
         if (points is not self._points and not waits) or asked != self._asked:
             slos = {metric: target.threshold for metric, target in task.slo.targets().items()}
-            chart = course(points, objective_metric(task.optimization.objective), slos)
+            chart = course(points, objective_metric(task.optimization.objective), slos, best)
             drawn = len(chart.points) > 1
             self._lines = draw(chart, width, height, marks=marks).lines if drawn else ()
             self._points, self._asked = points, asked
@@ -93,11 +97,13 @@ def panel(
     ]
     room = height - len(rows)
     if room >= _CHART_FROM:
-        lines = drawn.draw(points, task, width, min(room, _CHART_MOST), marks)
+        tall = min(room - _NEWS, width // 2)  # cells are twice as high as wide
+        tall = max(_CHART_FROM, tall)
+        lines = drawn.draw(points, task, summary.best, width, tall, marks)
         rows += lines
         room -= len(lines)
     if room > 2:
-        rows += [EMPTY, *news_lines(run, width, room - 1)]
+        rows += [EMPTY, *news_lines(run, width, room - 1, each=2)]
     return rows
 
 

@@ -39,10 +39,12 @@ class TaskRow:
 def name(row: TaskRow) -> Line:
     """Return a task's name; one that is long loses its middle, not the number of its run."""
     ref = one_line(row.task.ref)
-    if len(ref) <= _NAME:
-        return line(ref)
-    number = f"…#{row.task.run}"
-    return line(ref[: _NAME - len(number)] + number)
+    mark = Span(" verify", "muted") if row.task.pinned else Span("")
+    room = _NAME - len(mark.text)
+    if len(ref) > room:
+        number = f"…#{row.task.run}"
+        ref = ref[: room - len(number)] + number
+    return line(ref, mark)
 
 
 def state(row: TaskRow) -> Line:
@@ -68,6 +70,8 @@ def progress(row: TaskRow) -> Line:
 def outcomes(row: TaskRow) -> Line:
     """Return how the experiments ended: those that went well, that break an SLO, that failed."""
     counts = row.task.outcomes
+    if not counts:
+        return line(Span(NOTHING, "muted"))
     broken = counts.get(Outcome.INFEASIBLE, 0)
     failed = counts.get(Outcome.FAILED, 0)
     return line(
@@ -176,4 +180,26 @@ def details(row: TaskRow, width: int) -> list[Line]:
             *map(slo_in_words, verdict.slos),
         ]
         rows.append(joined(facts, "   "))
+    if told := outcomes_in_words(task):
+        rows.append(line(" ", told))
     return [crop(each, width) for each in rows]
+
+
+def outcomes_in_words(task: TaskSummary) -> Line:
+    """Return how the experiments ended: `12 ok   6 break an SLO   1 failed`."""
+    counts = task.outcomes
+    again = counts.get(Outcome.CANCELLED, 0) + counts.get(Outcome.INTERRUPTED, 0)
+    pruned, under_way = counts.get(Outcome.PRUNED, 0), counts.get(None, 0)
+    parts = [
+        _counted(counts.get(Outcome.OK, 0), f"{HELD} {{}} ok", "ok"),
+        _counted(counts.get(Outcome.INFEASIBLE, 0), f"{BROKEN} {{}} broke an SLO", "bad"),
+        _counted(counts.get(Outcome.FAILED, 0), f"{WARNING} {{}} failed", "warn"),
+        _counted(pruned, f"{WARNING} {{}} stopped early", "muted"),
+        _counted(again, f"{WARNING} {{}} broken off", "muted"),
+        _counted(under_way, "▶ {} under way", "run"),
+    ]
+    return joined(parts, "   ")
+
+
+def _counted(count: int, text: str, style: str) -> Line:
+    return line(Span(text.format(count) if count else "", style))

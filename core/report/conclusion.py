@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from core.events import Confirmation, Contender, Experiment, Gain, Outcome, RunState, SloVerdict
+from core.events import Confirmation, Contender, Experiment, Gain, Outcome, RunState, SloVerdict, Verdict
 from core.report import figures
 from core.store import StoredTask
 from core.verdict import gain, objective_metric, rank_key
@@ -161,7 +161,7 @@ class Conclusion:
         nearest = min(measured, key=lambda e: (rank_key(e.verdict), e.number))
         assert nearest.verdict is not None
         why = "; ".join(map(_excess, (slo for slo in nearest.verdict.slos if slo.broken)))
-        why = why or "; ".join(nearest.verdict.reasons)
+        why = why or "; ".join(reasons_in_words(nearest.verdict))
         if nearest.verdict.feasible:
             fallen = self.confirmation.contenders if self.confirmation else ()
             why = "; ".join(r for c in fallen if c.experiment == nearest.number for r in c.reasons)
@@ -256,6 +256,12 @@ def gain_over(winner: Experiment | None, baseline: Experiment | None) -> float |
     if winner is None or baseline is None or winner.verdict is None or baseline.verdict is None:
         return None
     return gain(winner.verdict, baseline.verdict)
+
+
+def reasons_in_words(verdict: Verdict) -> list[str]:
+    """Return why a verdict is not feasible, with metrics called as everywhere in a report."""
+    named = [reason.partition(" ") for reason in verdict.reasons]
+    return [f"{figures.metric_title(name)}{gap}{rest}" for name, gap, rest in named]
 
 
 def outcome_in_words(experiment: Experiment) -> str:

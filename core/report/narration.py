@@ -29,7 +29,7 @@ from core.events import (
 )
 from core.report import figures
 from core.report.characters import BEST, BROKEN, WARNING, one_line, outcome_symbol
-from core.report.conclusion import baseline_of, gain_over, outcome_in_words
+from core.report.conclusion import baseline_of, gain_over, outcome_in_words, reasons_in_words
 from core.task import spell
 
 
@@ -91,7 +91,7 @@ def judged(experiment: Experiment) -> str:
             if verdict.value is not None
             else []
         )
-        words += verdict.reasons if experiment.outcome is Outcome.INFEASIBLE else ()
+        words += reasons_in_words(verdict) if experiment.outcome is Outcome.INFEASIBLE else ()
     result, configuration = "; ".join(words), one_line(str(experiment.configuration))
     symbol = outcome_symbol(experiment)
     return f"{symbol} experiment {experiment.number}: {result} ({configuration})"

@@ -15,23 +15,36 @@ _ORDER: dict[TaskSort, str] = {
     "state": "state {way}, id",
 }
 
+_PINNED = "(source = '' AND json_extract(document, '$.expect.value') IS NOT NULL)"
+
 _COLUMNS = (
     "id, name, run, engine, model, state, runner, simulated, created_at, began_at, ended_at, spent,"
-    " planned, remaining, eta,"
-    " source = '' AND json_extract(document, '$.expect.value') IS NOT NULL, best"
+    f" planned, remaining, eta, {_PINNED}, best"
 )
 
 _MATCHES = "instr(lower(name || ' ' || engine || ' ' || model || ' ' || state), lower(?)) > 0"
 
 
 async def read_summaries(
-    query: Query, matching: str, *, sort: TaskSort, descending: bool, limit: int, offset: int
+    query: Query,
+    matching: str,
+    *,
+    verifications: bool,
+    sort: TaskSort,
+    descending: bool,
+    limit: int,
+    offset: int,
 ) -> Page[TaskSummary]:
-    """Return a window on the tasks whose name, engine, model or state contain `matching`."""
+    """Return a window on the tasks whose name, engine, model or state contain `matching`.
+
+    Args:
+        verifications: whether those are among them that are over and only measured an old result.
+    """
     order = _ORDER[sort].format(way="DESC" if descending else "ASC")
-    [(total,)] = await query(f"SELECT count(*) FROM task WHERE {_MATCHES}", (matching,))
+    wanted = _MATCHES if verifications else f"{_MATCHES} AND NOT (state = 'finished' AND {_PINNED})"
+    [(total,)] = await query(f"SELECT count(*) FROM task WHERE {wanted}", (matching,))
     found = await query(
-        f"SELECT {_COLUMNS} FROM task WHERE {_MATCHES} ORDER BY {order} LIMIT ? OFFSET ?",
+        f"SELECT {_COLUMNS} FROM task WHERE {wanted} ORDER BY {order} LIMIT ? OFFSET ?",
         (matching, limit, offset),
     )
     return Page(await _summaries(query, found), total)

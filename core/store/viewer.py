@@ -103,14 +103,25 @@ class Viewer:
         self,
         matching: str = "",
         *,
+        verifications: bool = True,
         sort: TaskSort = "created",
         descending: bool = True,
         limit: int = 50,
         offset: int = 0,
     ) -> Page[TaskSummary]:
-        """Return a window on the tasks whose name, engine, model or state contain `matching`."""
+        """Return a window on the tasks whose name, engine, model or state contain `matching`.
+
+        Args:
+            verifications: whether finished runs of `verify` are among them.
+        """
         page = await read_summaries(
-            self._query, matching, sort=sort, descending=descending, limit=limit, offset=offset
+            self._query,
+            matching,
+            verifications=verifications,
+            sort=sort,
+            descending=descending,
+            limit=limit,
+            offset=offset,
         )
         return Page(tuple([await self._as_it_is(summary) for summary in page.rows]), page.total)
 

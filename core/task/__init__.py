@@ -21,7 +21,7 @@ from core.task.expectation import Expectation
 from core.task.frozen import Frozen, Section
 from core.task.objective import (
     LOAD_OBJECTIVES,
-    NAMED_OBJECTIVES,
+    OBJECTIVES,
     Objective,
     maximised,
     objective_metric,
@@ -58,7 +58,7 @@ from core.task.workload import (
 __all__ = [
     "DEFAULTS",
     "LOAD_OBJECTIVES",
-    "NAMED_OBJECTIVES",
+    "OBJECTIVES",
     "SHORTEST_SECRET",
     "STATISTICS",
     "Arrivals",

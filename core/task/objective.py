@@ -22,8 +22,6 @@ NAMED: dict[str, str] = {
 }
 """Objectives with a name of their own, and the metric that each improves."""
 
-NAMED_OBJECTIVES = tuple(NAMED)
-
 LOAD_OBJECTIVES: frozenset[str] = frozenset({"maximize_goodput", "maximize_load_under_slo"})
 """Objectives for which the load is searched, not given."""
 
@@ -48,15 +46,18 @@ BY_METRIC: dict[str, str] = {
 """Objectives that are a metric with its direction, and that metric."""
 
 
+OBJECTIVES: tuple[str, ...] = (*NAMED, *BY_METRIC)
+"""Every objective there is."""
+
+
 def _known(name: str) -> str:
-    known = {**NAMED, **BY_METRIC}
-    if name in known:
+    if name in OBJECTIVES:
         return name
     metric = name.partition("_")[2]
     for right in (f"{d}_{m}" for d in ("minimize", "maximize") for m in (metric, name)):
-        if right in known:
+        if right in OBJECTIVES:
             raise ValueError(f"'{name}': write {right}")
-    near = difflib.get_close_matches(name, [*known], n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, OBJECTIVES, n=3, cutoff=0.5)
     meant = f"; did you mean {' or '.join(near)}?" if near else ""
     raise ValueError(
         f"'{name}' is not one of {', '.join(NAMED)}, nor minimize_METRIC with one of"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual.pilot import Pilot
@@ -11,6 +11,7 @@ from core.machine.simulated_gpus import SimulatedGpus
 from tui.app import Autotuner
 from tui.follower import Told
 from tui.screens.opening import Opening
+from tui.screens.view import Question
 from tui.terminal import Capabilities
 
 PATIENCE = 30.0
@@ -24,7 +25,12 @@ class Watched(Autotuner):
         gpus = SimulatedGpus("NVIDIA H100 80GB HBM3", 80 << 30, count=2)
         super().__init__(capable, gpus=gpus)
         self.answered: set[object] = set()
+        self._asking: object = None
         self.copied: list[str] = []
+
+    def ask(self, questions: Sequence[Question]) -> None:
+        super().ask(questions)
+        self._asking = self.view
 
     def on_told(self, message: Told) -> None:
         super().on_told(message)
@@ -38,6 +44,7 @@ class Watched(Autotuner):
         """Whether everything that the screen asked is answered and drawn."""
         return (
             not isinstance(self.screen, Opening)
+            and self._asking is self.view
             and bool(self._questions)
             and all(question.read in self.answered for question in self._questions)
             and self.message_queue_size == 0

@@ -198,11 +198,17 @@ def front(points: Sequence[Point], better_x: Better, better_y: Better) -> list[t
     return sorted(kept)
 
 
-def course(experiments: Sequence[ExperimentPoint], metric: str, slos: Mapping[str, float]) -> Chart:
+def course(
+    experiments: Sequence[ExperimentPoint],
+    metric: str,
+    slos: Mapping[str, float],
+    best: int | None,
+) -> Chart:
     """Return the objective by experiment, with the best so far as a line of steps.
 
     Args:
         metric: what the objective improves.
+        best: number of the best experiment.
     """
     lower = quantity(metric).better == "lower"
     judged = [e for e in experiments if e.value is not None and math.isfinite(e.value)]
@@ -218,7 +224,7 @@ def course(experiments: Sequence[ExperimentPoint], metric: str, slos: Mapping[st
                     steps.append((float(experiment.number), reached))
                 steps.append((float(experiment.number), value))
                 reached = value
-        look = VERDICTS[verdict_name(experiment, None)]
+        look = VERDICTS[verdict_name(experiment, best)]
         points.append(
             Point(experiment.number, value, look.glyph, look.style, experiment.number, None)
         )

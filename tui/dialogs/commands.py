@@ -1,10 +1,10 @@
-"""What the palette offers: the keys of this screen by name, the screens, and the newest tasks."""
+"""What the palette offers: what this screen can do, the screens, and the newest tasks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tui.dialogs.picker import Choice
-from tui.keymap import KEYS, Scope
+from tui.keymap import KEYS, WIDGET_SCOPES, Scope
 
 if TYPE_CHECKING:
     from core.store import TaskSummary
@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
 def command_choices(scopes: Sequence[Scope], tasks: "Sequence[TaskSummary]") -> list[Choice[str]]:
     """Return every command: the value is an action, or `task:` with an id."""
-    keys = [key for scope in (*scopes, Scope.EVERYWHERE) for key in KEYS[scope]]
+    offered = [scope for scope in (*scopes, Scope.EVERYWHERE) if scope not in WIDGET_SCOPES]
     commands = [
         Choice(key.action, key.help.rstrip("."), key.keys[0] if key.keys else "")
-        for key in keys
-        if key.action not in {"palette"}
+        for scope in offered
+        for key in KEYS[scope]
+        if key.action != "palette"
     ]
     return commands + [
         Choice(f"task:{task.id}", f"Shows {task.ref}", task.state.value) for task in tasks

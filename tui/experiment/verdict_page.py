@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from core.events import Experiment, Outcome, Phase, SloVerdict, Verdict
 from core.report import figures
 from core.report.characters import BEST, one_line, outcome_symbol, slo_symbol
-from core.report.conclusion import outcome_in_words
+from core.report.conclusion import outcome_in_words, reasons_in_words
 from core.report.narration import progress
 from core.report.wording import gib
 from core.store import TaskState
@@ -53,7 +53,7 @@ def _outcome(answer: ExperimentAnswer, width: int) -> Iterator[Line]:
         Span(f" {symbol} {_in_a_sentence(experiment)}", _STYLES.get(symbol, "")),
         Span(f"   {BEST} the best{so_far}", "best") if answer.is_best else EMPTY,
     )
-    for reason in verdict.reasons if verdict else ():
+    for reason in reasons_in_words(verdict) if verdict else ():
         yield from wrap(one_line(reason), width, "bad", indent=3)
     if verdict is None or verdict.value is None:
         return

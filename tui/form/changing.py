@@ -6,10 +6,11 @@ from typing import Any, get_args
 from core.engines.flag import Flag
 from core.engines.presets import shelf
 from core.engines.registry import ENGINES
-from core.task import NAMED_OBJECTIVES, STATISTICS, FlagValue, StrategyName
+from core.task import STATISTICS, FlagValue, StrategyName
 from tui.columns import Column
 from tui.dialogs.asking import Ask
 from tui.dialogs.picker import Choice, Picker
+from tui.form import objectives
 from tui.form.discovery import Machine
 from tui.form.draft import Draft
 from tui.form.proposal import model_for, with_recommended
@@ -80,6 +81,8 @@ class Changing(View):
                 self._choose_engine()
             case "model":
                 self._choose_model()
+            case "objective":
+                self._choose_objective(row)
             case "choice":
                 self._choose(row)
             case "parameter":
@@ -127,12 +130,42 @@ class Changing(View):
         )
 
     def _choose(self, row: FormRow) -> None:
-        values = NAMED_OBJECTIVES if row.path[-1] == "objective" else get_args(StrategyName)
-        choices = [Choice(value, value.replace("_", " ")) for value in values]
+        choices = [Choice(name, name.replace("_", " ")) for name in get_args(StrategyName)]
         self.app.push_screen(
             Picker(row.title, choices, current=row.value),
             lambda value: self._set(row.path, value) if value else None,
         )
+
+    def _choose_objective(self, row: FormRow) -> None:
+        now = self.draft.get(*row.path)
+        current = objectives.SEVERAL if isinstance(now, list) else row.value
+
+        def use(chosen: str | None) -> None:
+            if chosen == objectives.SEVERAL:
+                self._choose_further(row.path, ())
+            elif chosen is not None:
+                self._set(row.path, chosen)
+
+        choices = objectives.single_choices()
+        self.app.push_screen(
+            Picker("What to improve", choices, current=current, note="type to find one: e2e p90"),
+            use,
+        )
+
+    def _choose_further(self, path: tuple[str, ...], chosen: tuple[str, ...]) -> None:
+        """Ask for the objectives one by one, until there are enough."""
+
+        def use(name: str | None) -> None:
+            if name is None:
+                return
+            now = (*chosen, name) if name else chosen
+            if name and len(now) < objectives.MOST:
+                self._choose_further(path, now)
+            else:
+                self._set(path, list(now))
+
+        choices = objectives.further_choices(chosen)
+        self.app.push_screen(Picker(objectives.title(chosen), choices), use)
 
     def _set(self, path: tuple[str, ...], value: Any) -> None:
         self.change(lambda draft: draft.having(path, value))

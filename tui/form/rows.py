@@ -9,8 +9,8 @@ from tui.form.draft import Draft, Path
 from tui.form.values import write_values
 
 Kind: TypeAlias = Literal[
-    "text", "engine", "model", "command", "choice", "number", "time", "list", "parameter", "slo",
-    "heading",
+    "text", "engine", "model", "command", "objective", "choice", "number", "time", "list",
+    "parameter", "slo", "heading",
 ]  # fmt: skip
 """How a row is changed."""
 
@@ -48,7 +48,7 @@ _BASICS = (
 )
 _CUSTOM = _Field(("engine", "command"), "command", "command", "with {port}, {model} and {flags}")
 _GOAL = (
-    _Field(("optimization", "objective"), "objective", "choice", "what to improve"),
+    _Field(("optimization", "objective"), "objective", "objective", "what to improve"),
     _Field(("optimization", "strategy"), "strategy", "choice", "how to search"),
     _Field(("optimization", "max_iterations"), "experiments", "number", "most to try"),
 )

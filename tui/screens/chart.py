@@ -166,7 +166,7 @@ class ChartView(View):
             best = answer.summary.best
             if KINDS[self._kind] == "course":
                 metric = objective_of(answer.stored.task)
-                self.chart = course(answer.points, metric, answer.slos)
+                self.chart = course(answer.points, metric, answer.slos, best)
             else:
                 self.chart = chart(
                     answer.points, fitting(wish, answer.points), answer.slos, best=best

@@ -195,10 +195,9 @@ def gpu_panel(
 ) -> list[Line]:
     """Return everything there is to say of one GPU."""
     gpu, sample = state.gpu, state.sample
+    name = one_line(gpu.name).removesuffix(" (simulated)")
     kind = "MIG slice" if gpu.is_slice else "simulated" if gpu.simulated else ""
-    title = line(
-        Span(f" GPU {gpu.index}", "title"), f"  {one_line(gpu.name)}", Span(f"  {kind}", "warn")
-    )
+    title = line(Span(f" GPU {gpu.index}", "title"), f"  {name}", Span(f"  {kind}", "warn"))
     samples = [past.sample for past in history]
     total = state.memory.total if state.memory else gpu.memory_bytes
     most_power = max((s.power_watts or 0.0 for s in samples), default=0.0)

@@ -27,6 +27,8 @@ from tui.widgets.table import Order, Table, Window, empty_lines
 
 SIDE_FROM = 112
 """Columns from which there is room for a panel beside the table."""
+BELOW_FROM = 36
+"""Lines from which there is room for it below the table, where there is none beside it."""
 
 _ORDERS: tuple[Choice[str], ...] = (
     Choice("number", "number", "as they were made"),
@@ -71,7 +73,8 @@ class TaskView(View):
         )
         self._now = Now(self)
         self._side = Side(self)
-        return [Horizontal(Vertical(self._table, self._now), self._side)]
+        self._parts = Horizontal(Vertical(self._table, self._now), self._side)
+        return [self._parts]
 
     def on_mount(self) -> None:
         """Take the keys."""
@@ -112,9 +115,21 @@ class TaskView(View):
                 Span(summary.engine, "warn" if summary.simulated else "muted"),
                 Span(f" · {one_line(summary.model)}", "muted"),
             ),
-            line(Span("following" if self._table.following else "", "accent")),
+            line(Span("following" if self._is_following else "", "accent")),
         ]
         return joined(parts, "  ")
+
+    @property
+    def _is_following(self) -> bool:
+        """Whether the cursor goes along with a run that goes on."""
+        answer = self._answer
+        running = answer is not None and answer.summary.state is TaskState.RUNNING
+        return running and self._table.following
+
+    @property
+    def told_of(self) -> int | None:
+        """The title is about the task that is looked at."""
+        return self._task_id
 
     def _clocks(self, answer: TaskAnswer) -> str:
         summary, search = answer.summary, answer.live.state.search
@@ -177,7 +192,7 @@ class TaskView(View):
 
     @property
     def has_panel(self) -> bool:
-        """Whether the panel is beside the table, and says what need not be said below."""
+        """Whether the panel is shown, and says what need not be said below the table."""
         return bool(self._side.display)
 
     @property
@@ -197,11 +212,15 @@ class TaskView(View):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        wide = self.size.width >= SIDE_FROM and not self._zoomed
-        if wide != self._side.display:
-            self._side.display = wide
+        width, height = self.size
+        beside = width >= SIDE_FROM
+        shown = (beside or height >= BELOW_FROM) and not self._zoomed
+        if shown != self._side.display:
+            self._side.display = shown
             self.ask()  # the panel has a question of its own
-        self._side.styles.width = max(42, self.size.width // 3)
+        self._parts.styles.layout = "horizontal" if beside else "vertical"
+        self._side.styles.width = max(42, width // 3) if beside else "1fr"
+        self._side.styles.height = "1fr" if beside else height * 2 // 5
 
     def on_table_wanted(self) -> None:
         """Ask for other rows."""
@@ -391,5 +410,5 @@ class Side(Canvas):
 _NO_TASK = empty_lines("No task chosen.", "1 shows all tasks, Enter opens one, n makes a new one.")
 _NO_EXPERIMENTS = empty_lines(
     "No experiment yet.",
-    "r starts the run: the engine's defaults are measured first, then the search begins.",
+    "r starts the run. The engine's defaults are measured first, then the search begins.",
 )

@@ -40,6 +40,8 @@ _ORDERS: tuple[Choice[str], ...] = (
 @dataclass(frozen=True)
 class _Answer:
     page: Page[TaskSummary]
+    hidden: int
+    """Finished runs of `verify` that are not among them."""
     offset: int
     """Tasks that count as running, but whose runner is no more."""
     leases: tuple[Lease, ...]
@@ -55,6 +57,7 @@ class TasksView(View):
     def __init__(self) -> None:
         super().__init__()
         self._filter = ""
+        self._verifications = False
         self._order = Order("created", descending=True)
         self._seen: GpusSeen | None = None
         self._answer: _Answer | None = None
@@ -80,23 +83,30 @@ class TasksView(View):
             Span(f"  {total:,} task{'s' * (total != 1)}" if total else "", "muted"),
         )
         if self._filter:
-            return line(*parts, Span(f"  filter: {self._filter}", "accent"), "  / changes it")
+            parts = line(parts, Span(f"  filter: {self._filter}", "accent"), "  / changes it")
+        if self._answer and (hidden := self._answer.hidden):
+            runs = f"{hidden} run{'s' * (hidden > 1)} of verify"
+            parts = line(parts, Span(f"  and {runs}: a shows them", "muted"))
         return parts
 
     def questions(self) -> Sequence[Question]:
         """Ask for the window that is on the screen, and for the GPUs."""
         offset, limit = self._table.wanted
         by, descending, matching = self._order.by, self._order.descending, self._filter
+        verifications = self._verifications
 
         async def read(viewer: Viewer) -> _Answer:
             page = await viewer.tasks(
                 matching,
+                verifications=verifications,
                 sort=by,  # type: ignore[arg-type]
                 descending=descending,
                 limit=limit,
                 offset=offset,
             )
-            return _Answer(page, offset, await viewer.leases(), time.time())
+            every = page if verifications else await viewer.tasks(matching, limit=0)
+            hidden = every.total - page.total
+            return _Answer(page, hidden, offset, await viewer.leases(), time.time())
 
         return [Question(read, self._show), Question(self._gpus_read, self._show_gpus, "machine")]
 
@@ -213,10 +223,7 @@ class TasksView(View):
         self.app.push_screen(
             Confirm(
                 f"Delete {task.ref}?",
-                [
-                    f"{sum(task.outcomes.values())} experiments and all they measured go for good.",
-                    "The servers' logs stay.",
-                ],
+                _what_goes(task),
                 yes="delete it",
             ),
             lambda yes: self.autotuner.do(delete()) if yes else None,
@@ -230,7 +237,11 @@ class TasksView(View):
     def action_filter(self) -> None:
         """Ask what the tasks have to contain."""
         self.app.push_screen(
-            Ask("Show tasks that contain", self._filter, placeholder="a name, an engine, a state"),
+            Ask(
+                "Show tasks that contain",
+                self._filter,
+                placeholder="part of a name, an engine, a model or a state",
+            ),
             self._filter_by,
         )
 
@@ -249,10 +260,24 @@ class TasksView(View):
             self._order = Order(by, descending=by == "created")
             self.ask()
 
+    def action_verifications(self) -> None:
+        """Show the finished runs of `verify` among the tasks, or not."""
+        self._verifications = not self._verifications
+        self.autotuner.say(f"runs of verify are {'shown' if self._verifications else 'hidden'}")
+        self.ask()
+
     def action_reverse(self) -> None:
         """Turn the order round."""
         self._order = Order(self._order.by, descending=not self._order.descending)
         self.ask()
+
+
+def _what_goes(task: TaskSummary) -> list[str]:
+    count = sum(task.outcomes.values())
+    if not count:
+        return ["It has not run yet: nothing measured is lost."]
+    experiments = "Its experiment" if count == 1 else f"Its {count:,} experiments"
+    return [f"{experiments} and all that was measured go for good.", "The servers' logs stay."]
 
 
 def _check_file(text: str) -> str:

@@ -100,14 +100,19 @@ class View(Screen[None]):
         self.ask()
         self.retitle()
 
+    @property
+    def told_of(self) -> int | None:
+        """Id of the task whose state the title says anyway."""
+        return None
+
     def retitle(self) -> None:
         """Draw the title anew."""
         app = self.autotuner
         if app.trouble:
             right = line(Span(f"! {app.trouble}", "warn"))
-        elif app.running:
-            count = len(app.running)
-            right = line(Span("▶ ", "run"), Span(f"{count} running", "muted"))
+        elif others := [task for task in app.running if task.id != self.told_of]:
+            also = "also " if len(others) < len(app.running) else ""
+            right = line(Span("▶ ", "run"), Span(f"{len(others)} {also}running", "muted"))
         else:
             right = EMPTY
         self.title_line.show(self.heading(), right)

@@ -12,15 +12,30 @@ from rich.cells import cell_len
 from textual.binding import BindingType
 from textual.message import Message
 
-from tui.columns import GAP, Column, Place, folded, lay_out, narrowest
+from tui.columns import GAP, Column, Place, folded, hidden, lay_out, narrowest
 from tui.keymap import Scope, bindings
-from tui.spans import EMPTY, Line, Span, between, crop, fit, joined, length, line, restyle
+from tui.spans import (
+    EMPTY,
+    Line,
+    Span,
+    between,
+    fit,
+    joined,
+    length,
+    line,
+    plain,
+    restyle,
+    wrap,
+)
 from tui.widgets.canvas import Canvas
 
 T = TypeVar("T")
 
 _EDGE = 2
 """Cells on the left of each row: the cursor and the mark."""
+
+_NOTE = 2
+"""Cells on the right of the header that say that there are more columns."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +158,7 @@ class Table(Canvas, Generic[T], can_focus=True):
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """Return the header and the visible rows."""
         if not self._window.total:
-            return [crop(row, width) for row in self.empty] if self._loaded else []
+            return [r for row in self.empty for r in _fitting(row, width)] if self._loaded else []
         places = self._places(width)
         header = self._header(places, width)
         visible = range(self._top, min(self._top + height - len(header), self._window.total))
@@ -167,7 +182,10 @@ class Table(Canvas, Generic[T], can_focus=True):
 
     def _places(self, width: int) -> list[Place]:
         natural = [self._natural.get(c.title, narrowest(c.title)) for c in self.columns]
-        return lay_out(self.columns, natural, width - _EDGE, self._skip)
+        places = lay_out(self.columns, natural, width - _EDGE, self._skip)
+        if not hidden(self.columns, places):
+            return places
+        return lay_out(self.columns, natural, width - _EDGE - _NOTE, self._skip)
 
     def _header(self, places: Sequence[Place], width: int) -> list[Line]:
         upper: list[Line] = []
@@ -181,14 +199,14 @@ class Table(Canvas, Generic[T], can_focus=True):
                 row.append(
                     line(Span(text, "heading")) if ends_here else cell
                 )  # leaves room for a note
-        hidden = len(self.columns) - len(places)
-        note = f"+{hidden} →" if hidden else ""
+        more = hidden(self.columns, places)
+        note = f"+{more} →" if more else ""
         if self._numbered and self._window.total > self._visible_rows:
             last = min(self._top + self._visible_rows, self._window.total)
             note = f"{self._top + 1:,}–{last:,} of {self._window.total:,}  {note}".rstrip()
         rows = [line(" " * _EDGE, joined(row, " " * GAP)) for row in (upper, lower)]
         rows = rows[-self._header_height :]
-        if length(rows[0]) + len(note) >= width and hidden:
+        if length(rows[0]) + len(note) >= width and more:
             note = "→"  # it must not hide a title
         if length(rows[0]) + len(note) < width or self._header_height == 2:
             rows[0] = between(rows[0], line(Span(note, "muted")), width)
@@ -302,6 +320,13 @@ class Table(Canvas, Generic[T], can_focus=True):
 
 def _is_folded(column: Column[T], natural: dict[str, int]) -> bool:
     return cell_len(column.title) > natural.get(column.title, narrowest(column.title))
+
+
+def _fitting(row: Line, width: int) -> list[Line]:
+    """Return a line of an empty screen as lines of at most `width` cells."""
+    if length(row) <= width:
+        return [row]
+    return wrap(plain(row).strip(), width, row[-1].style, indent=2)
 
 
 def empty_lines(title: str, *more: str) -> list[Line]:
