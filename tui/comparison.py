@@ -82,7 +82,7 @@ def comparison(
     """
     wide = (width - _NAME) // len(columns) - _CHANGE >= _WITH_INTERVALS
     rows = [
-        *_heads(columns),
+        *_heads(columns, chosen),
         _Row("parameters that differ", (), heading=True),
         *_parameters(columns),
         _Row(_heading(level), (), heading=True),
@@ -141,16 +141,18 @@ def _heading(level: Level | None) -> str:
     return f"at {level}"
 
 
-def _heads(columns: Sequence[Compared]) -> Iterator[_Row]:
+def _heads(columns: Sequence[Compared], chosen: int) -> Iterator[_Row]:
     if len({c.task_id for c in columns}) > 1:
         yield _Row("task", tuple(line(one_line(c.ref)) for c in columns))
-    yield _Row("experiment", tuple(map(_name, columns)))
+    names = (_name(column, here=at == chosen) for at, column in enumerate(columns))
+    yield _Row("experiment", tuple(names))
     yield _Row("outcome", tuple(_outcome(c.experiment) for c in columns))
 
 
-def _name(of: Compared) -> Line:
+def _name(of: Compared, *, here: bool) -> Line:
+    cursor = Span("▸ " if here else "", "key")  # for those who do not see its background
     star = f"{BEST} " if of.best else "◆ " if of.experiment.origin == "baseline" else ""
-    return line(Span(f"{star}{of.experiment.number}", "best" if of.best else "title"))
+    return line(cursor, Span(f"{star}{of.experiment.number}", "best" if of.best else "title"))
 
 
 def _outcome(of: Experiment) -> Line:

@@ -45,7 +45,7 @@ def test_a_pipe_gets_one_plain_line_for_each_happening() -> None:
     )
     assert any(line.startswith("experiment 2: D(100,100) × 4: TTFT mean 100 ms") for line in said)
     assert "✓ experiment 0: ok; 4,500 tok/s/GPU (engine defaults)" in said
-    assert any(line.startswith("✗ experiment 1: breaks SLO; 1,500 tok/s/GPU; e2e") for line in said)
+    assert any(line.startswith("✗ experiment 1: breaks SLO; 1,500 tok/s/GPU; E2E P90 ") for line in said)
     assert (
         "★ best so far: experiment 2, 6,574 tok/s/GPU, +46.1 % against the defaults; "
         "at most 2 more, about 2 min 04 s"
@@ -187,7 +187,7 @@ def test_a_terminal_shows_results_above_and_the_present_below() -> None:
     screen = terminal.lines
     text = "\n".join(screen)
     assert "✓ experiment 0: ok; 4,500 tok/s/GPU (engine defaults)" in screen
-    assert "✗ experiment 1: breaks SLO; 1,500 tok/s/GPU; e2e_latency_p90 11.6 s" in text
+    assert "✗ experiment 1: breaks SLO; 1,500 tok/s/GPU; E2E P90 11.6 s" in text
     assert re.search(r"^ +experiment 2: measuring \d+:\d\d  page-size=64", text, re.MULTILINE)
     assert "  level 2 of 2, D(100,100) × 16" in screen
     assert re.search(r"━+.* 45 of 50 requests, 1 failed, 812 tok/s, TTFT 92.1 ms", text)

@@ -335,7 +335,7 @@ async def test_every_key_of_a_screen(
                 await _has(pilot, name, EFFECTS[scope][key.action])
 
 
-@pytest.mark.parametrize("scope", [Scope.TASKS, Scope.CHART, Scope.PAGE, Scope.FORM], ids=str)
+@pytest.mark.parametrize("scope", [Scope.TASKS, Scope.CHART], ids=str)
 async def test_every_key_that_works_everywhere(
     app: Watched, scope: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:

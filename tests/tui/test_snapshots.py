@@ -1,13 +1,17 @@
 """Pictures of the screens, compared with those that were looked at and found good.
 
 `pytest tests/tui/test_snapshots.py --snapshot-update` takes them anew; look at each before keeping.
+One app walks through all screens of a size and a look: to begin anew for each would take minutes.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_textual_snapshot import SVGImageExtension
+from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
 from core.verdict.effects import Effect
@@ -15,12 +19,20 @@ from tests.tui import machines, runs
 from tests.tui.conftest import MakeApp
 from tests.tui.driving import Watched, press, settled, text, until
 from tui.chart.run_effects import EffectsKnown
+from tui.dialogs.dialog import Dialog
 from tui.screens.gpus import GpuHistory, GpusView
 from tui.screens.processes import ProcessesView
 
-SnapCompare = Callable[..., bool]
+Arrive = Callable[[Pilot[Any]], Awaitable[None]]
 
 SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
+
+LOOKS: dict[str, dict[str, bool]] = {
+    "dark": {},
+    "light": {"light": True},
+    "ascii": {"ascii_only": True},
+    "colourless": {"colour": False},
+}
 
 
 PROVED = Effect(
@@ -60,71 +72,56 @@ def no_fitted_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.chart.run_effects._work_out", known)
 
 
-async def _tasks(_: Pilot[Any]) -> None:
-    return None
+async def _tasks(pilot: Pilot[Any]) -> None:
+    await _go(pilot, "tasks", runs.RAG_ID)
 
 
 async def _task(pilot: Pilot[Any]) -> None:
     await _go(pilot, "task", runs.RAG_ID)
 
 
-async def _verdict(pilot: Pilot[Any]) -> None:
-    await _go(pilot, "experiment", runs.RAG_ID, 3)
-
-
-async def _levels(pilot: Pilot[Any]) -> None:
-    await _go(pilot, "experiment", runs.RAG_ID, runs.RAG_BEST)
-    await press(pilot, "tab")
-
-
-async def _courses(pilot: Pilot[Any]) -> None:
-    await _go(pilot, "experiment", runs.RAG_ID, runs.RAG_BEST)
-    await press(pilot, "tab", "tab", "tab")
-
-
-async def _server(pilot: Pilot[Any]) -> None:
-    await _go(pilot, "chart", runs.RAG_ID)
-    await press(pilot, "s")
-
-
-async def _chart(pilot: Pilot[Any]) -> None:
-    await _go(pilot, "chart", runs.RAG_ID)
-    await press(pilot, "p")
-
-
-async def _parallel(pilot: Pilot[Any]) -> None:
-    await _go(pilot, "chart", runs.RAG_ID)
-    await press(pilot, "tab", "tab", "tab")
-
-
-async def _by_value(pilot: Pilot[Any]) -> None:
-    await _go(pilot, "chart", runs.RAG_ID)
-    await press(pilot, "tab", "tab")
-
-
 async def _compare(pilot: Pilot[Any]) -> None:
-    await _go(pilot, "task", runs.RAG_ID)
-    await press(pilot, "g", "space", "j", "j", "j", "space", "j", "space", "c")
+    app = _app(pilot)
+    app.subject = replace(app.subject, marks=tuple((runs.RAG_ID, n) for n in (0, 3, runs.RAG_BEST)))
+    await _go(pilot, "compare", runs.RAG_ID)
+
+
+def _part(title: str, experiment: int) -> Arrive:
+    async def arrive(pilot: Pilot[Any]) -> None:
+        app = _app(pilot)
+        app.subject = app.subject.at(runs.RAG_ID, experiment)
+        app.open_part(title, 0)
+        await settled(pilot)
+
+    return arrive
+
+
+def _chart(*keys: str) -> Arrive:
+    async def arrive(pilot: Pilot[Any]) -> None:
+        await _go(pilot, "chart", runs.RAG_ID, runs.RAG_BEST)
+        await press(pilot, *keys)
+
+    return arrive
 
 
 async def _gpus(pilot: Pilot[Any]) -> None:
-    await press(pilot, "6")
+    await _go(pilot, "gpus", runs.RAG_ID)
     view = pilot.app.screen
     assert isinstance(view, GpusView)
-    pilot.app.ask(())  # type: ignore[attr-defined]  # nothing but what is shown now
+    _app(pilot).ask(())  # nothing but what is shown now
     view.history = GpuHistory()
     for seen in machines.gpus_over_time():
         view.show(seen)
 
 
 async def _processes(pilot: Pilot[Any]) -> None:
-    await press(pilot, "7")
+    await _go(pilot, "processes", runs.RAG_ID)
     view = pilot.app.screen
     assert isinstance(view, ProcessesView)
-    pilot.app.ask(())  # type: ignore[attr-defined]
+    _app(pilot).ask(())
     view.show(machines.GROUPS)
     view.show_launches(machines.LAUNCHES)
-    pilot.app.ask(())  # type: ignore[attr-defined]
+    _app(pilot).ask(())
 
 
 async def _report(pilot: Pilot[Any]) -> None:
@@ -132,42 +129,44 @@ async def _report(pilot: Pilot[Any]) -> None:
 
 
 async def _settings(pilot: Pilot[Any]) -> None:
-    await press(pilot, "9")
+    await _go(pilot, "settings", runs.RAG_ID)
 
 
 async def _form(pilot: Pilot[Any]) -> None:
-    await press(pilot, "n")
+    _app(pilot).open_form(None)
     await until(pilot, lambda: "configurations, about" in text(pilot))
 
 
 async def _log(pilot: Pilot[Any]) -> None:
     await _go(pilot, "log", runs.RAG_ID, 6)
     await press(pilot, "e")
-    await until(pilot, lambda: "▸[2026-01-05 10:00:13] torch" in text(pilot))
+    await until(pilot, lambda: "[2026-01-05 10:00:13] torch" in text(pilot))
 
 
-async def _help(pilot: Pilot[Any]) -> None:
-    await press(pilot, "1")
-    await pilot.press("question_mark")
+def _dialog(arrive: Arrive, key: str) -> Arrive:
+    async def asked(pilot: Pilot[Any]) -> None:
+        await arrive(pilot)
+        await pilot.press(key)
+
+    return asked
+
+
+def _app(pilot: Pilot[Any]) -> Watched:
+    assert isinstance(pilot.app, Watched)
+    return pilot.app
 
 
 async def _go(pilot: Pilot[Any], name: str, task: int, experiment: int | None = None) -> None:
-    app = pilot.app
-    assert isinstance(app, Watched)
+    app = _app(pilot)
     app.go(name, app.subject.at(task, experiment))
     await settled(pilot)
 
 
-SCREENS = {
+SCREENS: dict[str, Arrive] = {
     "tasks": _tasks,
     "task": _task,
-    "verdict": _verdict,
-    "levels": _levels,
-    "courses": _courses,
-    "server": _server,
-    "chart": _chart,
-    "by-value": _by_value,
-    "parallel": _parallel,
+    "verdict": _part("Verdict", 3),
+    "chart": _chart("p"),
     "compare": _compare,
     "gpus": _gpus,
     "processes": _processes,
@@ -175,52 +174,52 @@ SCREENS = {
     "settings": _settings,
     "form": _form,
     "log": _log,
-    "help": _help,
 }
+PARTS: dict[str, Arrive] = {
+    "levels": _part("Levels", runs.RAG_BEST),
+    "courses": _part("Time", runs.RAG_BEST),
+    "server": _part("Server", runs.RAG_BEST),
+    "course": _chart("tab"),
+    "by-value": _chart("tab"),
+    "parallel": _chart("tab"),
+    "help": _dialog(_tasks, "question_mark"),
+    "palette": _dialog(_tasks, "colon"),
+    "confirm": _dialog(_tasks, "D"),
+    "ask": _dialog(_tasks, "slash"),
+}
+"""What else there is to see; the charts after one another."""
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("screen", ["tasks", "task", "verdict", "chart", "compare"])
-def test_a_screen(make_app: MakeApp, snap_compare: SnapCompare, screen: str, size: str) -> None:
-    assert _looks_as_before(make_app(), snap_compare, screen, size)
-
-
-@pytest.mark.parametrize("screen", ["levels", "courses", "server", "by-value", "parallel"])
-def test_a_part(make_app: MakeApp, snap_compare: SnapCompare, screen: str) -> None:
-    assert _looks_as_before(make_app(), snap_compare, screen, "120x40")
-
-
-@pytest.mark.parametrize("screen", ["gpus", "processes", "form", "help"])
-def test_another_screen(make_app: MakeApp, snap_compare: SnapCompare, screen: str) -> None:
-    assert _looks_as_before(make_app(), snap_compare, screen, "120x40")
-
-
-@pytest.mark.parametrize("screen", ["gpus", "processes", "report", "settings", "form", "log"])
-def test_another_screen_in_little_room(
-    make_app: MakeApp, snap_compare: SnapCompare, screen: str
+@pytest.mark.parametrize(
+    ("look", "size", "screens"),
+    [
+        pytest.param(look, size, screens, id=f"{look}-{size}{more}")
+        for look, size, screens, more in (
+            *(("dark", size, SCREENS, "") for size in SIZES),
+            ("dark", "120x40", PARTS, "-parts"),
+            ("light", "120x40", SCREENS, ""),
+            ("ascii", "80x24", SCREENS, ""),
+            ("colourless", "80x24", SCREENS, ""),
+        )
+    ],
+)
+async def test_screens(
+    make_app: MakeApp,
+    snapshot: SnapshotAssertion,
+    look: str,
+    size: str,
+    screens: dict[str, Arrive],
 ) -> None:
-    assert _looks_as_before(make_app(), snap_compare, screen, "80x24")
-
-
-@pytest.mark.parametrize("screen", ["task", "form"])
-def test_light(make_app: MakeApp, snap_compare: SnapCompare, screen: str) -> None:
-    assert _looks_as_before(make_app(light=True), snap_compare, screen, "120x40")
-
-
-@pytest.mark.parametrize("screen", ["task", "chart"])
-def test_ascii(make_app: MakeApp, snap_compare: SnapCompare, screen: str) -> None:
-    assert _looks_as_before(make_app(ascii_only=True), snap_compare, screen, "80x24")
-
-
-@pytest.mark.parametrize("screen", ["chart"])
-def test_without_colours(make_app: MakeApp, snap_compare: SnapCompare, screen: str) -> None:
-    assert _looks_as_before(make_app(colour=False), snap_compare, screen, "80x24")
-
-
-def _looks_as_before(app: Watched, snap_compare: SnapCompare, screen: str, size: str) -> bool:
-    async def arrive(pilot: Pilot[Any]) -> None:
+    kept = snapshot.use_extension(SVGImageExtension)
+    app = make_app(**LOOKS[look])
+    other = []
+    async with app.run_test(size=SIZES[size]) as pilot:
         await settled(pilot)
-        await SCREENS[screen](pilot)
-        await settled(pilot)
-
-    return snap_compare(app, terminal_size=SIZES[size], run_before=arrive)
+        for name, arrive in screens.items():
+            while isinstance(app.screen, Dialog):
+                await pilot.press("escape")
+            await arrive(pilot)
+            await pilot.pause()
+            if app.export_screenshot() != kept(name=name):
+                other.append(name)
+    assert not other, "they look otherwise: --snapshot-update takes them anew, then look at them"

@@ -43,7 +43,6 @@ class _Answer:
     hidden: int
     """Finished runs of `verify` that are not among them."""
     offset: int
-    """Tasks that count as running, but whose runner is no more."""
     leases: tuple[Lease, ...]
     at: float
 

@@ -120,6 +120,9 @@ class LogPane(Canvas, can_focus=True):
         return max(1, len(wrap(self._window.lines[at].text, self.size.width - 1)))
 
     def _scroll_to_cursor(self) -> None:
+        if not self._window.lines:
+            self._top = 0
+            return
         self._top = min(self._top, self._cursor)
         used = 0
         for at in range(self._cursor, self._top - 1, -1):
