@@ -4,7 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from core.events import Confirmation, Contender, Experiment, Gain, Outcome, RunState, SloVerdict, Verdict
+from core.events import (
+    Confirmation,
+    Contender,
+    Experiment,
+    Gain,
+    Outcome,
+    RunState,
+    SloVerdict,
+    Verdict,
+)
 from core.report import figures
 from core.store import StoredTask
 from core.verdict import gain, objective_metric, rank_key

@@ -45,7 +45,9 @@ def test_a_pipe_gets_one_plain_line_for_each_happening() -> None:
     )
     assert any(line.startswith("experiment 2: D(100,100) × 4: TTFT mean 100 ms") for line in said)
     assert "✓ experiment 0: ok; 4,500 tok/s/GPU (engine defaults)" in said
-    assert any(line.startswith("✗ experiment 1: breaks SLO; 1,500 tok/s/GPU; E2E P90 ") for line in said)
+    assert any(
+        line.startswith("✗ experiment 1: breaks SLO; 1,500 tok/s/GPU; E2E P90 ") for line in said
+    )
     assert (
         "★ best so far: experiment 2, 6,574 tok/s/GPU, +46.1 % against the defaults; "
         "at most 2 more, about 2 min 04 s"

@@ -150,7 +150,7 @@ EFFECTS: Mapping[Scope, Mapping[str, Effect]] = {
         "level(1)": changes(),
         "level(-1)": changes(),
         "first": changes("l"),
-        "clear": shows("Nothing is marked"),
+        "clear": shows("Space marks others"),
         "copy": shows("launch command"),
     },
     Scope.FORM: {

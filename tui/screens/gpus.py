@@ -156,12 +156,7 @@ class GpusView(View):
         return line(Span(sparkline(course, _ROW_SPARK, 0.0, 1.0), "accent"))
 
     def _lease(self, state: GpuState) -> Line:
-        holder = self.holders().get(state.gpu.uuid)
-        if holder is not None:
-            return line(Span(f"▶ {one_line(holder)}", "run"))
-        if any(not process.graphics for process in state.processes):
-            return line(Span("! somebody else's", "warn"))
-        return line(Span("free", "muted"))
+        return lease(state, self.holders().get(state.gpu.uuid))
 
 
 class Panel(Canvas):
@@ -221,11 +216,20 @@ def gpu_panel(
             width,
         ),
         crop(line(" ", Span("clocks  ", "muted"), _clocks(state)), width),
-        crop(line(" ", Span("lease   ", "muted"), holder or "free"), width),
+        crop(line(" ", Span("lease   ", "muted"), lease(state, holder)), width),
     ]
     if not state.processes:
         return [*rows, line(" ", Span("No process has memory on it.", "muted"))]
     return [*rows, *(crop(line(" ", process_line(p)), width) for p in state.processes)]
+
+
+def lease(state: GpuState, holder: str | None) -> Line:
+    """Return who has a GPU: a run of ours, somebody without a lease, or nobody."""
+    if holder is not None:
+        return line(Span(f"▶ {one_line(holder)}", "run"))
+    if any(not process.graphics for process in state.processes):
+        return line(Span("! somebody else's", "warn"))
+    return line(Span("free", "muted"))
 
 
 def _course(
