@@ -131,7 +131,8 @@ def wrap(
             row = word
         lines.append(row)
     if most is not None and len(lines) > most:
-        lines = [*lines[: most - 1], f"{lines[most - 1]} {'x' * width}"]
+        last = set_cell_size(lines[most - 1], width - 1).rstrip()
+        lines = [*lines[: most - 1], f"{last}{ELLIPSIS}"]
     return [crop((Span(row, style),), width) if row else EMPTY for row in lines]
 
 

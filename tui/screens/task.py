@@ -233,7 +233,7 @@ class TaskView(View):
     def aim(self) -> None:
         """Remember which experiment is looked at."""
         row = self._table.current
-        if row is not None and self._task_id is not None:
+        if row is not None and self._task_id is not None and self.is_current:
             self.autotuner.subject = self.autotuner.subject.at(self._task_id, row.experiment.number)
 
     def on_table_opened(self) -> None:
