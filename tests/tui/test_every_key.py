@@ -209,15 +209,15 @@ async def _task(pilot: Pilot[Any]) -> None:
 
 async def _experiment(pilot: Pilot[Any]) -> None:
     app = _app(pilot)
-    app.subject = app.subject.unmarked().at(runs.RAG_ID, runs.RAG_BEST)
-    app.open_part("Time", 0)
+    app._made("experiment").turn_to("Time", 0)  # type: ignore[attr-defined]
+    app.go("experiment", app.subject.unmarked().at(runs.RAG_ID, runs.RAG_BEST))
     await _shown(pilot, ExperimentView)
 
 
 async def _verdict(pilot: Pilot[Any]) -> None:
     app = _app(pilot)
-    app.subject = app.subject.at(runs.RAG_ID, 3)
-    app.open_part("Verdict", 0)
+    app._made("experiment").turn_to("Verdict", 0)  # type: ignore[attr-defined]
+    app.go("experiment", app.subject.at(runs.RAG_ID, 3))
     view = await _shown(pilot, ExperimentView)
     view._page._top = 4
     view._page.redraw()

@@ -88,10 +88,8 @@ async def _compare(pilot: Pilot[Any]) -> None:
 
 def _part(title: str, experiment: int) -> Arrive:
     async def arrive(pilot: Pilot[Any]) -> None:
-        app = _app(pilot)
-        app.subject = app.subject.at(runs.RAG_ID, experiment)
-        app.open_part(title, 0)
-        await settled(pilot)
+        _app(pilot)._made("experiment").turn_to(title, 0)  # type: ignore[attr-defined]
+        await _go(pilot, "experiment", runs.RAG_ID, experiment)
 
     return arrive
 

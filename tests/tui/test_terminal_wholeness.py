@@ -102,7 +102,7 @@ def test_without_colours_a_symbol_still_says_it(full_home: Path) -> None:
     with RealTerminal(APP, home=full_home, environment={"NO_COLOR": "1"}) as terminal:
         terminal.wait_for("✓ finished")
         terminal.keys("2")
-        terminal.wait_for("following")
+        terminal.wait_for("No experiment yet")
         terminal.keys("q")
         terminal.end()
         assert not re.search(rb"\x1b\[(?:[\d;]*;)?[34]8;", terminal.received)
