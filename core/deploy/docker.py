@@ -195,7 +195,7 @@ class DockerServer:
         report = await self._keeper.stop()
         left = await asyncio.to_thread(self._remove_what_is_left)
         if self._weighing is not None:
-            await self._weighing
+            self._weighing.cancel()  # the keeper itself may be stuck
         peak = self._peak_bytes or None
         return StopReport((*left, *report.remains), report.seconds, report.killed, peak)
 
