@@ -10,6 +10,7 @@ import pytest
 
 from core.events import Experiment, Outcome
 from core.store import ExperimentSort, Store, StoredTask, TaskState, Viewer
+from core.task.expectation import Expectation
 from core.verdict import rank_key
 from tests.builders import verdict
 from tests.store.histories import (
@@ -145,6 +146,22 @@ async def test_time_between_runners_is_not_time_spent(
     await store.record(task.id, ended(1070.0))
     [summary] = (await viewer.tasks()).rows
     assert summary.elapsed(5000.0) == 170.0
+
+
+async def test_runs_of_verify_can_be_left_out_once_they_are_over(
+    store: Store, viewer: Viewer
+) -> None:
+    pinned = a_task("pinned").model_copy(update={"expect": Expectation(value=2.0)})
+    for task in (a_task("plain"), pinned, pinned):
+        made = await store.create_task(TEXT, task)
+        if made.run == 1:
+            await store.record(made.id, began(), ended(9.0))
+    every, kept = await viewer.tasks(), await viewer.tasks(verifications=False)
+    assert [(t.ref, t.pinned) for t in every.rows] == [
+        ("pinned#2", True), ("pinned#1", True), ("plain#1", False)
+    ]  # fmt: skip
+    assert [t.ref for t in kept.rows] == ["pinned#2", "plain#1"], "one is not over yet"
+    assert (every.total, kept.total) == (3, 2)
 
 
 async def test_tasks_are_filtered_sorted_and_windowed(store: Store, viewer: Viewer) -> None:
