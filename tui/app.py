@@ -453,7 +453,7 @@ class Autotuner(App[None]):
     def _tell_end(self, task: "TaskSummary") -> None:
         from core.store import TaskState
 
-        gone = task.state is TaskState.RUNNING
+        gone = task.state is TaskState.INTERRUPTED
         text = f"{task.ref}: its runner is gone" if gone else f"{task.ref} is over: {task.state}"
         self.say(text)
         if self.settings.notify in {"bell", "both"}:
