@@ -206,7 +206,15 @@ def live(folder: Path) -> None:
 
 MOVES = {"j": "down a row", "k": "up a row", "\x1b[6~": "page down", "\x1b[5~": "page up",
          "G": "to the last", "g": "to the first"}  # fmt: skip
-JUMPS = {"1": "tasks", "2": "task", "4": "chart", "3": "experiment", "6": "GPUs", "8": "report"}
+JUMPS = {
+    "1": "tasks",
+    "2": "task",
+    "4": "chart",
+    "3": "experiment",
+    "6": "GPUs",
+    "8": "report",
+    "\x1b": "back",
+}
 
 
 def keys(folder: Path) -> None:
