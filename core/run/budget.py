@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from core.events import Experiment, Outcome
-from core.task import Optimization, Shares
+from core.task import Budget, Optimization, Shares
 from core.task.shares import SHARE_KEPT
 
 
@@ -87,6 +87,12 @@ class Purse:
         if budget.gpu_hours:
             used.append(self.spent.gpu_seconds / (3600 * budget.gpu_hours))
         return max(0.0, 1.0 - max(used))
+
+
+def has_time(budget: Budget, cost: Cost) -> bool:
+    """Return whether a cost is within what the budget has of time and of GPU-hours."""
+    most = ((cost.seconds, budget.time), (cost.gpu_seconds, _gpu_seconds(budget.gpu_hours)))
+    return all(limit is None or used <= limit for used, limit in most)
 
 
 def _gpu_seconds(hours: float | None) -> float | None:

@@ -55,6 +55,7 @@ from core.load.server_metrics import with_server_metrics
 from core.load.server_watch import ServerWatch, reset_cache
 from core.machine import masking, ports, secrets_at_large
 from core.machine.gpu_recorder import GpuRecorder
+from core.run.budget import Cost, has_time, spent
 from core.run.company import with_company
 from core.run.gpu_use import with_gpu_use
 from core.run.hosting import Berth
@@ -271,17 +272,28 @@ class ExperimentRun:
             self._warn(f"{engine.name} {account.version} answers, and not {expected}")
 
     async def _measure(self, target: Target, index: int, level: Level) -> None:
-        """Measure a level; once more, if a stranger or the client itself spoiled it."""
+        """Measure a level; once more, if it was spoiled by a stranger or by the client itself, and
+        the budget has the time."""
         self._enter(Phase.WARMING, self._place(index))
+        began = time.monotonic()
         measured = await self._unless_server_ends(self._measured(target, index, level))
-        if spoiled := spoiled_by(measured):
+        spoiled = spoiled_by(measured)
+        if spoiled and self._has_time_for(time.monotonic() - began):
             self._warn(f"level {index + 1} was measured again: {spoiled.message}")
             measured = await self._unless_server_ends(self._measured(target, index, level))
             spoiled = spoiled_by(measured)
-            if spoiled and spoiled.kind is FailureKind.CLIENT_BOUND:
-                raise MeasurementError(spoiled)
+        elif spoiled:
+            self._warn(f"no time was left to measure level {index + 1} again: {spoiled.message}")
+        if spoiled and spoiled.kind is FailureKind.CLIENT_BOUND:
+            raise MeasurementError(spoiled)
         self._say_measured(measured)
         await self._bench.journal.settled()
+
+    def _has_time_for(self, seconds: float) -> bool:
+        """Return whether the budget has so much time left for this experiment."""
+        so_far = spent(self._bench.journal.state.experiments.values(), time.time())
+        whole = Cost(0, so_far.seconds + seconds, so_far.gpu_seconds + seconds * len(self._gpus))
+        return has_time(self._bench.task.optimization.budget, whole)
 
     def _place(self, index: int) -> str:
         return f"level {index + 1} of {len(self._bench.task.levels())}"

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.events import Experiment, Outcome
-from core.run.budget import Cost, Purse, mean_cost, spent
-from core.task import Optimization, share_out
+from core.run.budget import Cost, Purse, has_time, mean_cost, spent
+from core.task import Budget, Optimization, share_out
 from tests.builders import experiment
 
 
@@ -24,6 +24,14 @@ def test_time_does_not_run_while_nobody_works_and_counts_once_side_by_side() -> 
     assert spent(lives, now=1015) == Cost(4, 35, 40)
     assert mean_cost(lives) == Cost(1, 35 / 3, 40 / 3)
     assert mean_cost([]) == Cost(1)
+
+
+def test_there_is_time_for_what_keeps_to_both_limits() -> None:
+    assert has_time(Budget(), Cost(9, 1e9, 1e9))
+    limited = Budget(time=1, gpu_hours=0.01)
+    assert has_time(limited, Cost(0, 60, 36))
+    assert not has_time(limited, Cost(0, 61, 36))
+    assert not has_time(limited, Cost(0, 60, 37))
 
 
 def test_what_has_to_be_done_again_is_no_launch_of_the_plan() -> None:

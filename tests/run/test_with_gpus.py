@@ -14,7 +14,7 @@ from core.report import Conclusion, figures, findings
 from core.report.handing_on import report
 from core.report.manifest import manifest
 from core.report.standing import standing
-from core.task import Task
+from core.task import Budget, Task
 from tests.machine.conftest import GIB, TWO_BOARDS, State, nvml_library, state
 from tests.run.conftest import STUB, Session, stub_task
 
@@ -143,6 +143,23 @@ async def test_a_level_that_a_stranger_spoiled_is_measured_again(
     assert "level 1 was measured again: others computed on its GPUs: PID 4194303" in warning
     (measured,) = experiment.sub_rounds
     assert measured.contaminated_by == ()
+
+
+async def test_a_spoiled_level_stays_so_where_the_budget_has_no_time(
+    session: Session, state: State, pair: Task
+) -> None:
+    state(THREE_BOARDS)
+    budget = Budget(gpu_hours=0.0001)
+    optimization = pair.optimization.model_copy(update={"budget": budget})
+    conclusion = await run(
+        session,
+        pair.model_copy(update={"optimization": optimization}),
+        when_measuring(lambda: state(THREE_BOARDS + STRANGER)),
+    )
+    (experiment,) = conclusion.experiments
+    (warning,) = experiment.warnings
+    assert "no time was left to measure level 1 again: others computed on its GPUs" in warning
+    assert experiment.sub_rounds[0].contaminated_by
 
 
 async def test_a_gpu_that_keeps_memory_is_set_aside_for_the_rest_of_the_run(
