@@ -2,11 +2,12 @@
 
 It is started under a guardian in the server's place, as
 
-    python -m core.deploy.container_keeper -- ARGV…
+    python -m core.deploy.container_keeper
 
 so what a guardian does for a server (log, exit code, the end of the runner) it does for a
 container. The order comes in a variable, and the container's own variables come as prefixed ones:
-no secret stands in any argument that was not there before.
+no secret stands in an argument, and a variable that the container's command line refers to is
+filled in within the container alone.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, NoReturn
 
 import docker
@@ -47,11 +48,12 @@ class Mount(Frozen):
 
 
 class ContainerOrder(Frozen):
-    """What to run, but for the command line and the variables."""
+    """What to run, but for the variables."""
 
     engine_url: str
     launch: str
     image: str
+    argv: tuple[str, ...]
     mounts: tuple[Mount, ...]
     shm_bytes: int
     ipc: Literal["private", "host"]
@@ -66,12 +68,11 @@ class ContainerOrder(Frozen):
 def main() -> NoReturn:
     """Run the container of the order to its end."""
     order = ContainerOrder.model_validate_json(os.environ[ORDER_VARIABLE])
-    argv = sys.argv[sys.argv.index("--") + 1 :]
     happened: queue.SimpleQueue[int | None] = queue.SimpleQueue()
     signal.signal(signal.SIGTERM, lambda *_: happened.put(None))
     try:
         client = docker.DockerClient(base_url=order.engine_url)
-        container = _started(client, options(order, argv, os.environ))
+        container = _started(client, options(order, os.environ))
     except (DockerException, RequestException) as error:
         sys.exit(f"{REFUSED}{explained(error)}")
     try:
@@ -82,14 +83,12 @@ def main() -> NoReturn:
     _end_like(status)
 
 
-def options(
-    order: ContainerOrder, argv: Sequence[str], environment: Mapping[str, str]
-) -> dict[str, Any]:
+def options(order: ContainerOrder, environment: Mapping[str, str]) -> dict[str, Any]:
     """Return what the container is created with, as the Docker SDK spells it."""
     created: dict[str, Any] = {
         "image": order.image,
-        "entrypoint": argv[0],
-        "command": list(argv[1:]),
+        "entrypoint": order.argv[0],
+        "command": list(order.argv[1:]),
         "environment": {
             name.removeprefix(PREFIX): value
             for name, value in environment.items()

@@ -98,6 +98,7 @@ class DockerServer:
             engine_url=host.url,
             launch=self._launch,
             image=container.image,
+            argv=command.executed,
             mounts=container.mounts,
             shm_bytes=container.shm_bytes,
             ipc=container.ipc,
@@ -105,7 +106,8 @@ class DockerServer:
             gpus=tuple(gpus),
             grace=grace,
         )
-        keeper = (sys.executable, "-m", "core.deploy.container_keeper", "--", *command.executed)
+        keeper = (sys.executable, "-m", "core.deploy.container_keeper")
+        files = masking.secret_files(command.argv, command.environment)
         self._keeper = LocalServer(
             Command(argv=keeper, environment=_for_keeper(order, command)),
             port=port,
@@ -115,10 +117,12 @@ class DockerServer:
             driver=driver,
             grace=grace + _KEEPER_GRACE,
             directory=_PROJECT,
-            secrets=secrets_at_large.in_files(
-                _on_this_machine(path, container.mounts)
-                for path in masking.secret_files(command.argv, command.environment)
-            ),
+            secrets={
+                *masking.secrets_of(command.argv, command.environment),
+                *secrets_at_large.in_files(
+                    _on_this_machine(path, container.mounts) for path in files
+                ),
+            },
         )
 
     @property

@@ -162,16 +162,19 @@ async def test_the_most_memory_that_a_container_ever_had_is_told(
     assert peak > 300 << 20
 
 
+@pytest.mark.parametrize("inherited", [False, True], ids=["of the task", "inherited"])
 async def test_secrets_reach_the_container_and_nothing_that_is_shown(
-    dockerd: str, launch: Launch
+    dockerd: str, launch: Launch, monkeypatch: pytest.MonkeyPatch, *, inherited: bool
 ) -> None:
     secret = "hf_averysecretword"
+    if inherited:
+        monkeypatch.setenv("HF_TOKEN", secret)
     module = (sys.executable, "-m", "tests.machine.nasty_server")
     server = launch(
         dockerd,
         command=lambda port: (*module, "--port", str(port), "--say", "$HF_TOKEN"),
-        HF_TOKEN=secret,
         PYTHONPATH=str(ROOT),
+        **({} if inherited else {"HF_TOKEN": secret}),
     )
     await server.start()
     await until_ready(server, patience=PATIENCE)
@@ -321,6 +324,7 @@ def order(**changes: object) -> ContainerOrder:
         "engine_url": "unix:///x",
         "launch": "abc",
         "image": "vllm:1",
+        "argv": ("vllm", "serve"),
         "mounts": (Mount(source="/models", target="/models"),),
         "shm_bytes": 1 << 30,
         "ipc": "private",
@@ -335,7 +339,7 @@ def test_a_container_gets_what_was_asked_for_and_nothing_else() -> None:
     environment = {
         ownership.VARIABLE: "mark", "AUTOTUNER_CONTAINER_ENV_A": "1", "PATH": "/bin",
     }  # fmt: skip
-    created = options(order(), ["vllm", "serve"], environment)
+    created = options(order(), environment)
     assert (created["entrypoint"], created["command"]) == ("vllm", ["serve"])
     assert created["environment"] == {"A": "1"}
     assert created["ports"] == {"25000/tcp": ("127.0.0.1", 25_000)}
@@ -348,6 +352,6 @@ def test_a_container_gets_what_was_asked_for_and_nothing_else() -> None:
 
 
 def test_a_shared_network_or_ipc_needs_no_port_or_size() -> None:
-    created = options(order(publish=None, ipc="host", gpus=()), ["a"], {ownership.VARIABLE: "m"})
+    created = options(order(publish=None, ipc="host", gpus=()), {ownership.VARIABLE: "m"})
     assert created["network_mode"] == created["ipc_mode"] == "host"
     assert not {"ports", "shm_size", "device_requests"} & created.keys()
