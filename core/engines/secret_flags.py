@@ -7,6 +7,8 @@ program of any kind, it is refused. A tuned flag's values are kept and shown as 
 none of them may be a secret.
 """
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.engines.engine import Engine
@@ -63,8 +65,12 @@ def _unfilled(task: Task, engine: Engine) -> list[tuple[FieldPath, str]]:
     """Return the references of a launch template that nothing would fill in."""
     if engine.fills_in(task):
         return []
-    command = task.engine.command or ""
-    words = command.split() if isinstance(command, str) else command
+    words: Sequence[str] = task.engine.command or ()
+    if isinstance(words, str):
+        try:
+            words = shlex.split(words)
+        except ValueError:  # told where the command is read
+            return []
     return [
         (("engine", "command"), f"{word} would stay as it is written; {_remedy(None)}")
         for word in words

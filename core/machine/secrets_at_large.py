@@ -16,7 +16,8 @@ def in_files(paths: Iterable[str]) -> set[str]:
     """Return the lines of the files that are there to be read: a key each, or a token alone."""
     found: set[str] = set()
     for path in paths:
-        with suppress(OSError, UnicodeDecodeError, ValueError):
+        # A user who has no home is a RuntimeError, and what is no text a ValueError.
+        with suppress(OSError, RuntimeError, ValueError):
             file = Path(path).expanduser()
             if file.is_file() and file.stat().st_size <= _LARGEST_FILE:
                 found |= {line.strip() for line in file.read_text(encoding="utf-8").splitlines()}

@@ -81,6 +81,7 @@ def test_a_python_module_of_any_kind_fills_references_in() -> None:
         ("vllm", "arguments: {api-key: $MY_API_KEY}", r"the engine reads \$VLLM_API_KEY"),
         ("custom", "command: 'serve {port} {flags}', arguments: {api-key: one11x}", "is a secret"),
         ("custom", "command: 'serve {port} $MY_API_KEY'", r"\$MY_API_KEY would stay as it is"),
+        ("custom", """command: 's {port} "$MY_API_KEY"'""", r"\$MY_API_KEY would stay as it is"),
     ],
 )
 def test_a_secret_that_would_stand_in_the_arguments_is_refused(

@@ -14,7 +14,7 @@ def test_every_line_of_a_file_of_keys_is_a_secret(tmp_path: Path) -> None:
     large.write_text("not-a-key\n" * 10_000)
     paths = [keys, binary, large, tmp_path, tmp_path / "missing"]
     assert in_files(map(str, paths)) == {"first-key", "second-key"}
-    assert in_files(["a\0b"]) == set()
+    assert in_files(["a\0b", "~no-such-user/keys"]) == set()
 
 
 def test_a_process_that_shows_a_secret_is_found() -> None:
