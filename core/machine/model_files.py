@@ -60,8 +60,8 @@ def _in_cache(model: str) -> Path | None:
     """Return the snapshot of a Hugging Face id that `main` stands for in the local cache."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
         return None
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
+    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
     repository = hub / f"models--{model.replace('/', '--')}"
     try:
         commit = (repository / "refs" / "main").read_text(encoding="utf-8").strip()

@@ -156,13 +156,13 @@ def mounts_of(task: Task) -> list[Mount]:
         folder = _absolute(str(model if model.is_dir() else model.parent))
         mounts.append(Mount(source=folder, target=folder))
     elif _HUGGING_FACE_ID.fullmatch(task.model.id_or_path):
-        target = task.engine.environment.get("HF_HOME", _CACHE_IN_IMAGES)
+        target = task.engine.environment.get("HF_HOME") or _CACHE_IN_IMAGES
         mounts.append(Mount(source=_hugging_face_cache(), target=target, read_only=False))
     return list({mount.target: mount for mount in reversed(mounts)}.values())[::-1]
 
 
 def _hugging_face_cache() -> str:
-    cache = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser().absolute()
+    cache = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser().absolute()
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -141,6 +141,13 @@ def test_launches_that_were_not_compared_tell_their_noise() -> None:
     assert found.noise == pytest.approx(0.012, rel=1)
 
 
+def test_a_cache_that_the_task_names_is_mounted_where_it_is_looked_for() -> None:
+    text = SERVED.replace("HF_TOKEN: <secret>", "HF_HOME: /cache")
+    known = files(conclusion(served_events(), text))
+    assert '"$HOME"/.cache/huggingface:/cache' in known["docker-run.sh"].text
+    assert "--env HF_HOME=/cache" in known["docker-run.sh"].text
+
+
 def test_what_was_measured_in_a_container_is_launched_in_one() -> None:
     run = conclusion(served_events(), f"{SERVED}deployment_mode: docker\n")
     known = files(run)

@@ -45,6 +45,8 @@ def test_what_one_launch_downloads_the_next_one_has(
     task = a_task("meta-llama/Llama-3.1-8B")
     assert mounted(task) == [(str(cache), "/root/.cache/huggingface", False)]
     assert cache.is_dir()
+    monkeypatch.setenv("HF_HOME", "")  # as if it were not set
+    assert mounted(task) == [(str(cache), "/root/.cache/huggingface", False)]
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     assert mounted(a_task("a/b", HF_HOME="/cache")) == [(str(tmp_path / "hub"), "/cache", False)]
 

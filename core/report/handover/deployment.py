@@ -136,7 +136,8 @@ def _mounts(task: Task, model: str | None) -> tuple[tuple[str, str, bool], ...]:
         for m in task.container.mounts
     ]
     if model is None:
-        mounts.append(("~/.cache/huggingface", "/root/.cache/huggingface", False))
+        inside = task.engine.environment.get("HF_HOME") or "/root/.cache/huggingface"
+        mounts.append(("~/.cache/huggingface", inside, False))
     else:
         place = PurePath(model)
         folder = str(place.parent if place.suffix.lower() in _WEIGHTS else place)
