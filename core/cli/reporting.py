@@ -85,9 +85,17 @@ def compare(refs: list[str], form: CompareFormat | None, output: Path | None) ->
 
 def _format_of(output: Path | None, chart: str | None) -> ReportFormat | None:
     """Return the format that a file's name asks for; None for a folder or the terminal."""
-    if output is None or chart is not None or output.is_dir() or not output.suffix:
+    if output is None or chart is not None or _is_folder(output) or not output.suffix:
         return None
     return _named_format(output, REPORT_FORMATS)
+
+
+def _is_folder(output: Path) -> bool:
+    """Return whether it is a folder; what cannot be looked at is told when it cannot be written."""
+    try:
+        return output.is_dir()
+    except OSError:
+        return False
 
 
 def _named_format(output: Path, formats: tuple[F, ...]) -> F:
@@ -121,15 +129,16 @@ def _write(output: Path | None, content: str | bytes) -> None:
     if output is None:
         sys.stdout.write(data.decode())
         return
-    # A device and what a link leads to are written as they are.
-    whole = not output.is_symlink() and (output.is_file() or not output.exists())
-    part = output.with_name(f".{output.name}.part") if whole else output
+    part = output
     try:
+        # A device and what a link leads to are written as they are.
+        if not output.is_symlink() and (output.is_file() or not output.exists()):
+            part = output.with_name(f".{output.name}.part")
         output.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(data)
         part.replace(output)
     except OSError as error:
-        if whole:
+        if part is not output:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
         raise HostError(f"{output}: cannot be written: {error.strerror}") from None

@@ -67,6 +67,7 @@ def test_a_single_chart_is_a_drawing_or_a_picture(tmp_path: Path) -> None:
         (["report", "chat", "--chart", "scatter", "--format", "csv"], 2, "do not go together"),
         (["report", "chat", "--format", "html", "-o", "/dev/full"], 3, "No space left on device"),
         (["report", "chat", "-o", "/etc/hostname/x/"], 3, "cannot be written"),
+        (["report", "chat", "-o", "x" * 300 + ".html"], 3, "cannot be written: File name too long"),
         (["compare", "chat", "nobody"], 2, "there is no task nobody"),
         (["compare", "chat", "-o", "x.html"], 2, "end it in .txt, .md, .json"),
     ],
