@@ -171,7 +171,7 @@ def sweep() -> list[str]:
         HostError: there is an engine, and it does not do it.
     """
     url = os.environ.get("DOCKER_HOST") or _usual_socket()
-    if url.startswith("unix:") and not Path(url.partition("://")[2]).exists():
+    if url.startswith("unix:") and not _is_there(url.partition("://")[2]):
         return []
     with closing(ContainerHost(url)) as host:
         return host.remove_leftovers()
@@ -180,7 +180,15 @@ def sweep() -> list[str]:
 def _usual_socket() -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
     paths = [template.format(runtime=runtime) for template in _SOCKETS]
-    return "unix://" + next((path for path in paths if Path(path).exists()), paths[0])
+    return "unix://" + next(filter(_is_there, paths), paths[0])
+
+
+def _is_there(path: str) -> bool:
+    """Return whether a socket is there to be reached: rootful Podman's folder is root's alone."""
+    try:
+        return Path(path).exists()
+    except PermissionError:
+        return False
 
 
 def _knock(url: str) -> None:

@@ -1,4 +1,5 @@
-"""A container engine whose socket accepts and never answers, as a hung daemon's does."""
+"""A container engine whose socket accepts and never answers, as a hung daemon's does, or is out of
+reach."""
 
 import socket
 from collections.abc import Iterator
@@ -25,3 +26,12 @@ def test_it_is_told_and_not_waited_for(mute: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(container_host, "_FIRST_ANSWER", 1)
     with pytest.raises(HostError, match=rf"no container engine answers at {mute}: .*timed out"):
         ContainerHost(mute)
+
+
+def test_a_socket_in_a_folder_of_root_alone_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setattr(Path, "exists", refused)
+    assert container_host.sweep() == []
