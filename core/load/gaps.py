@@ -161,10 +161,11 @@ class _Failing:
 
     @property
     def variance(self) -> float:
-        """Of that share. Two of four more requests failed: none that did is not none that could
-        (Agresti & Coull, The American Statistician 1998)."""
+        """Of that share, by the slope of `of_gaps`. Two of four more requests failed: none that did
+        is not none that could (Agresti & Coull, The American Statistician 1998)."""
         share = (self.count + 2) / (self.requests + 4)
-        return share * (1 - share) / (self.requests + 4) * self.ratio**2
+        slope = self.ratio / (share * self.ratio + 1 - share) ** 2
+        return share * (1 - share) / (self.requests + 4) * slope**2
 
 
 def _worth(steps: _Steps, failing: _Failing, inside: Flags) -> float:

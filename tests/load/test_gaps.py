@@ -1,11 +1,11 @@
-"""Gaps between chunks: the histogram's error, pooled percentiles, intervals by blocks of time."""
+"""Gaps between chunks: the histogram's error, pooled percentiles, intervals by steps of time."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.load.gaps import describe_gaps, scaled
+from core.load.gaps import _Failing, describe_gaps, scaled
 from core.load.histogram import bins, middles
 
 
@@ -112,6 +112,15 @@ def test_what_fails_with_all_its_gaps_is_in_the_interval() -> None:
         low, high = found.intervals["mean"]
         inside.append(low * 0.995 <= true <= high * 1.005)
     assert np.mean(inside) > 0.93
+
+
+@pytest.mark.parametrize("ratio", [0.1, 1.0, 3.0])
+def test_the_share_that_is_owed_varies_as_that_of_requests_that_fail(ratio: float) -> None:
+    """Whoever fails late owes few gaps, and leaves out many that it brought."""
+    failed = np.random.default_rng(4).binomial(400, 0.3, 20_000) / 400
+    subject = _Failing(120, 400, ratio)
+    spread = float(np.std([subject.of_gaps(share) for share in failed]))
+    assert subject.variance**0.5 == pytest.approx(spread, rel=0.05)
 
 
 def test_a_percentile_of_gaps_takes_as_many_requests_as_one_of_requests() -> None:
