@@ -98,7 +98,7 @@ def why(row: ExperimentRow) -> Line:
     if experiment.failure is not None:
         return line(Span(one_line(experiment.failure.message), "bad"))
     if experiment.outcome is Outcome.INFEASIBLE and experiment.verdict is not None:
-        return line(Span("; ".join(reasons_in_words(experiment.verdict)), "bad"))
+        return line(Span("; ".join(reasons_in_words(experiment.verdict.reasons)), "bad"))
     if experiment.warnings:
         return line(Span(one_line(experiment.warnings[-1]), "warn"))
     if experiment.outcome is None:

@@ -12,7 +12,6 @@ from core.events import (
     Outcome,
     RunState,
     SloVerdict,
-    Verdict,
 )
 from core.report import figures
 from core.store import StoredTask
@@ -170,10 +169,11 @@ class Conclusion:
         nearest = min(measured, key=lambda e: (rank_key(e.verdict), e.number))
         assert nearest.verdict is not None
         why = "; ".join(map(_excess, (slo for slo in nearest.verdict.slos if slo.broken)))
-        why = why or "; ".join(reasons_in_words(nearest.verdict))
+        why = why or "; ".join(reasons_in_words(nearest.verdict.reasons))
         if nearest.verdict.feasible:
             fallen = self.confirmation.contenders if self.confirmation else ()
-            why = "; ".join(r for c in fallen if c.experiment == nearest.number for r in c.reasons)
+            told = [r for c in fallen if c.experiment == nearest.number for r in c.reasons]
+            why = "; ".join(reasons_in_words(told))
             why = f"it did in the search, and not when it was launched anew ({why})"
         return f"No configuration holds the SLOs. Experiment {nearest.number} is nearest: {why}."
 
@@ -230,7 +230,7 @@ class Conclusion:
         if confirmation.status == "infeasible":
             # The budget ended before it was its turn to take the place of those that fell.
             return "it was not launched anew, and what was did not keep the hard SLOs"
-        return confirmation.reason
+        return "; ".join(reasons_in_words([confirmation.reason]))
 
     def _of_confirmed(self, winner: Experiment, gain: Gain) -> str:
         confirmation = self.confirmation
@@ -267,10 +267,10 @@ def gain_over(winner: Experiment | None, baseline: Experiment | None) -> float |
     return gain(winner.verdict, baseline.verdict)
 
 
-def reasons_in_words(verdict: Verdict) -> list[str]:
-    """Return why a verdict is not feasible, with metrics called as everywhere in a report."""
-    named = [reason.partition(" ") for reason in verdict.reasons]
-    return [f"{figures.metric_title(name)}{gap}{rest}" for name, gap, rest in named]
+def reasons_in_words(reasons: Iterable[str]) -> list[str]:
+    """Return why something is not feasible, with metrics called as everywhere in a report."""
+    each = (one.partition(" ") for reason in reasons for one in reason.split("; "))
+    return [f"{figures.metric_title(name)}{gap}{rest}" for name, gap, rest in each]
 
 
 def outcome_in_words(experiment: Experiment) -> str:

@@ -91,7 +91,8 @@ def judged(experiment: Experiment) -> str:
             if verdict.value is not None
             else []
         )
-        words += reasons_in_words(verdict) if experiment.outcome is Outcome.INFEASIBLE else ()
+        if experiment.outcome is Outcome.INFEASIBLE:
+            words += reasons_in_words(verdict.reasons)
     result, configuration = "; ".join(words), one_line(str(experiment.configuration))
     symbol = outcome_symbol(experiment)
     return f"{symbol} experiment {experiment.number}: {result} ({configuration})"

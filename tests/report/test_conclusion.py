@@ -288,6 +288,12 @@ def test_what_was_not_confirmed_is_no_confirmed_gain() -> None:
     assert run.headline.startswith("Experiment 1 is 25.0 % better than the defaults")
     assert run.headline.endswith("This is not confirmed: 2 fresh launches a side; it takes 3.")
     assert run.gain == pytest.approx(0.25)
+    assert run.state.confirmation is not None
+    reason = "ttft_mean is within the noise of 1 s; tpot_p90 is within the noise of 2 s"
+    run.state.confirmation = run.state.confirmation.model_copy(update={"reason": reason})
+    assert Conclusion(run.task, run.state).unconfirmed == (
+        "TTFT mean is within the noise of 1 s; TPOT P90 is within the noise of 2 s"
+    )
 
 
 def fell(best: int | None) -> Conclusion:
@@ -327,5 +333,5 @@ def test_where_all_that_looked_better_fell_the_defaults_are_kept_for_that() -> N
 def test_what_held_the_slos_in_the_search_alone_is_told_with_its_reasons() -> None:
     assert fell(None).headline == (
         "No configuration holds the SLOs. Experiment 1 is nearest: it did in the search, and not "
-        "when it was launched anew (ttft_mean of 0.4 s is over 0.2 s)."
+        "when it was launched anew (TTFT mean of 0.4 s is over 0.2 s)."
     )

@@ -53,7 +53,7 @@ def _outcome(answer: ExperimentAnswer, width: int) -> Iterator[Line]:
         Span(f" {symbol} {_in_a_sentence(experiment)}", _STYLES.get(symbol, "")),
         Span(f"   {BEST} the best{so_far}", "best") if answer.is_best else EMPTY,
     )
-    for reason in reasons_in_words(verdict) if verdict else ():
+    for reason in reasons_in_words(verdict.reasons) if verdict else ():
         yield from wrap(one_line(reason), width, "bad", indent=3)
     if verdict is None or verdict.value is None:
         return
