@@ -42,7 +42,7 @@ from core.load.traffic import Traffic
 from core.load.vocabulary import Vocabulary, learn
 from core.load.wire import Address, reason
 
-TALLY_EVERY = 0.1
+TALLY_EVERY = 0.2
 """Seconds between reports while a load is on."""
 HEARTBEAT = 0.02
 """Seconds between two probes of the event loop's lateness."""
