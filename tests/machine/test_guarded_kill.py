@@ -209,6 +209,7 @@ async def test_whoever_was_given_the_number_of_the_process_that_was_shown_lives(
 ) -> None:
     identity.send(stranger, signal.SIGKILL)
     await asyncio.to_thread(os.waitpid, stranger.pid, 0)
+    await asyncio.sleep(2 / os.sysconf("SC_CLK_TCK"))  # numbers are not given again in one tick
     with _given_number(stranger.pid) as heir:
         report = await end_process(stranger, typed=str(stranger.pid))
         assert (report.ending, heir.poll()) == (Ending.REFUSED, None)

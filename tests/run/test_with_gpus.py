@@ -100,10 +100,9 @@ async def test_a_pair_is_leased_watched_and_put_on_record(
     assert {gpu.name for gpu in found.gpus} == {"NVIDIA H100 80GB HBM3"}
     (measured,) = experiment.sub_rounds
     assert measured.contaminated_by == ()
-    assert [(use.uuid, use.utilization, use.power) for use in measured.gpu_use] == [
-        ("GPU-a", 0.5, 350.5),
-        ("GPU-c", 0.7, 200.0),
-    ]
+    assert [use.uuid for use in measured.gpu_use] == ["GPU-a", "GPU-c"]
+    assert [use.utilization for use in measured.gpu_use] == pytest.approx([0.5, 0.7])
+    assert [use.power for use in measured.gpu_use] == pytest.approx([350.5, 200.0])
     assert all(use.course for use in measured.gpu_use)
     costs = standing(experiment, conclusion.task.task).costs
     assert (costs.gpus, costs.power_watts) == (2, 550.5)

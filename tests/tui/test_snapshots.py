@@ -72,6 +72,12 @@ def no_fitted_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.chart.run_effects._work_out", known)
 
 
+@pytest.fixture(autouse=True)
+def known_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column stays as wide as what it has shown, which is not to be this machine's processes."""
+    monkeypatch.setattr("core.machine.census.take", lambda: machines.GROUPS)
+
+
 async def _tasks(pilot: Pilot[Any]) -> None:
     await _go(pilot, "tasks", runs.RAG_ID)
 
