@@ -48,7 +48,7 @@ async def apart(work: Callable[P, Awaitable[T]], *arguments: P.args, **keywords:
 
 
 def _started() -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "tui.apart"]
+    command = [sys.executable, "-P", "-m", "tui.apart"]
     return subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
 
 

@@ -5,10 +5,7 @@ cut off at any moment, and any number of apps may look at the same run.
 """
 
 import asyncio
-import gc
-import os
 import signal
-import sys
 import zlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -23,7 +20,7 @@ from textual.filter import LineFilter
 from textual.geometry import Size
 from textual.screen import Screen
 
-from core.errors import AutotunerError, HostError, UsageError
+from core.errors import AutotunerError, HostError
 from core.home import home
 from tui import settings as settings_file
 from tui.clipboard import fits_clipboard, keep_copied
@@ -40,7 +37,7 @@ from tui.settings import Settings
 from tui.spans import Span, line
 from tui.standing import read_standing
 from tui.subject import Mark, Subject
-from tui.terminal import Capabilities, capabilities
+from tui.terminal import Capabilities
 from tui.themes import textual_theme
 
 if TYPE_CHECKING:
@@ -99,8 +96,8 @@ class Autotuner(App[None]):
         self._trail: list[str] = []
         self._questions: Sequence[Question] = ()
         self._followers: dict[Source, Follower[Any]] = {
-            "store": Follower("store", self.post_message, self._open_store, self._has_changed),
-            "history": Follower("history", self.post_message, _look_at_store, self._has_changed),
+            "store": Follower("store", self.post_message, self._open_store, _has_changed),
+            "history": Follower("history", self.post_message, _look_at_store, _has_changed),
             "machine": Follower("machine", self.post_message, nothing, always, interval=2.0),
             "files": Follower("files", self.post_message, nothing, always),
         }
@@ -405,13 +402,6 @@ class Autotuner(App[None]):
             self.call_later(self._loaded)
             yield viewer
 
-    async def _has_changed(self, viewer: "Viewer") -> bool:
-        """Return whether there is something new; a runner that is killed cannot write that."""
-        from core.machine import identity
-
-        gone = [task for task in self.running if task.runner and not identity.is_alive(task.runner)]
-        return await viewer.changed() or bool(gone)
-
     def _loaded(self) -> None:
         opening = self.view
         self.go("tasks", keep_trail=False)
@@ -506,22 +496,5 @@ def _look_at_store() -> "Viewer":
     return Viewer(is_alive=identity.is_alive)
 
 
-def run_app() -> int:
-    """Run the app in this terminal and return the exit status.
-
-    Raises:
-        UsageError: there is no terminal.
-        Exception: a bug; the terminal is as it was before.
-    """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("the app needs a terminal; `autotuner --run TASK` does without one")
-    # By default everything that ten thousand experiments have made is looked through for garbage
-    # every few seconds, which holds up a key for a tenth of a second.
-    gc.set_threshold(10_000, 20, 50)
-    app = Autotuner(capabilities(os.environ, sys.stdout.encoding))
-    app.run(mouse=False)
-    if app.bug is not None:
-        raise app.bug
-    for task in app.running:
-        print(f"{task.ref} goes on; `autotuner` shows it again")  # noqa: T201
-    return app.return_code or 0
+async def _has_changed(viewer: "Viewer") -> bool:
+    return await viewer.changed()

@@ -63,7 +63,7 @@ def parse(argv: Sequence[str]) -> Call:
 def _app() -> int:
     """Show the app, which is loaded only now, and meanwhile end what dead runs have left."""
     from core.machine.runner_process import start_cleaning
-    from tui.app import run_app
+    from tui.entry import run_app
 
     if sys.stdout.isatty():
         start_cleaning()

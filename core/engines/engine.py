@@ -49,13 +49,19 @@ class Command(Frozen):
         """
         if not (self.references and is_python_module(self.argv)):
             return self.argv
-        python, _, *words = self.argv
-        return (python, "-c", _FILL_IN, *words)
+        at = self.argv.index("-m")
+        return (*self.argv[:at], "-c", _FILL_IN, *self.argv[at + 1 :])
 
 
 def is_python_module(argv: Sequence[str]) -> bool:
-    """Return whether a command line is `python -m MODULE …`: such a process fills in references."""
-    return len(argv) > 2 and Path(argv[0]).name.startswith("python") and argv[1] == "-m"
+    """Return whether a command line is `python -m MODULE …`: such a process fills in references.
+
+    Options of Python may stand before that, but for those that take a word of their own.
+    """
+    if not argv or not Path(argv[0]).name.startswith("python"):
+        return False
+    after = (word for word in argv[1:-1] if word == "-m" or not word.startswith("-"))
+    return next(after, None) == "-m"
 
 
 class GpuFacts(Frozen):

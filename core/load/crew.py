@@ -33,6 +33,7 @@ class WorkerProcess:
         """Start a worker, in a session of its own: Ctrl-C is for the runner to handle."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # whatever stands in the folder that we are started in
             "-m",
             "core.load.worker",
             stdin=asyncio.subprocess.PIPE,

@@ -14,6 +14,9 @@ from core.errors import HostError
 from core.events import ProcessIdentity
 from core.machine import identity
 
+_PROGRAM = ("-P", "-m", "core.cli")
+"""This program, and not whatever is called `core` in the folder that it is started in."""
+
 
 def start_runner(ref: str, log: Path) -> ProcessIdentity:
     """Start a runner for a task of the store, in a session of its own, and return at once.
@@ -25,7 +28,7 @@ def start_runner(ref: str, log: Path) -> ProcessIdentity:
     Raises:
         HostError: it cannot be started.
     """
-    command = [sys.executable, "-m", "core.cli", "--resume", ref]
+    command = [sys.executable, *_PROGRAM, "--resume", ref]
     try:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         log.touch(mode=0o600)
@@ -48,7 +51,7 @@ def start_runner(ref: str, log: Path) -> ProcessIdentity:
 
 def start_cleaning() -> None:
     """Have a process of its own end what dead runs have left, and do not wait for it."""
-    command = [sys.executable, "-m", "core.cli", "clean"]
+    command = [sys.executable, *_PROGRAM, "clean"]
     with contextlib.suppress(OSError):  # the next start tries again
         process = subprocess.Popen(
             command,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from core.events import Experiment
-from core.report import figures, front_words, wording
+from core.report import figures, front_words, manifest_words, wording
 from core.report.characters import BEST, outcome_symbol
 from core.report.conclusion import Conclusion, outcome_in_words
 from core.report.findings import Findings, noise_between
@@ -88,10 +88,10 @@ def blocks(conclusion: Conclusion, found: Findings, *, experiments: bool = True)
         yield Heading("Before you trust the figures")
         yield Bullets(wording.cautions(found.cautions))
     yield Heading("Manifest")
-    yield Grid(("", ""), wording.manifest(known))
-    if rows := wording.arguments(known):
-        yield Words(wording.ARGUMENTS)
-        yield Grid(wording.ARGUMENT_HEADS, rows)
+    yield Grid(("", ""), manifest_words.facts(known))
+    if rows := manifest_words.arguments(known):
+        yield Words(manifest_words.ARGUMENTS)
+        yield Grid(manifest_words.ARGUMENT_HEADS, rows)
 
 
 def _standing(found: Findings) -> Iterator[Block]:

@@ -7,15 +7,13 @@ Markdown and HTML set as code and a terminal shows as they are.
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 
-from core.events import FlagEffect, Gain, GpuDescription, HostDescription
+from core.events import FlagEffect, Gain
 from core.report import figures
 from core.report.alternatives import Alternative
 from core.report.conclusion import Conclusion
 from core.report.findings import Caution, Findings, NotInForce
 from core.report.gathering import experiments, in_ranges, numbers, shape
-from core.report.manifest import Manifest
 from core.report.standing import Costs, HeldLoad, Margin, Standing
 from core.task import DEFAULTS, FlagValue, Level, Objective, spell
 from core.verdict import objective_metric
@@ -23,9 +21,6 @@ from core.verdict.effects import Effect, Interaction
 from core.verdict.failures import FailureCase, FailureGroup
 from core.verdict.traits import Condition, Trait
 from core.verdict.verification import Verification
-
-ARGUMENTS = "What the servers were asked to run with, and what they say they run with:"
-ARGUMENT_HEADS = ("#", "flag", "asked", "in force")
 
 _TITLES = {
     "incomplete": "not every load level could be measured",
@@ -289,7 +284,7 @@ def effect(found: Effect) -> str:
         else "from the model"
     )
     doubt = "" if found.proved else "; no effect proved"
-    other = _spelled(found.other)
+    other = spelled(found.other)
     value = "leaving it out" if found.value is None else spell(found.value)
     title = figures.metric_title(found.metric)
     return f"`{found.flag}` {other} instead of {value}: {title} {change} {ends}, {basis}{doubt}"
@@ -305,7 +300,7 @@ def without_effect(found: Findings) -> str:
 
 def needed(found: FlagEffect) -> str:
     """Return what happens without a flag."""
-    other = _spelled(found.reverted)
+    other = spelled(found.reverted)
     what = "a hard SLO breaks" if found.gain is not None else "nothing could be measured"
     return f"`{found.flag}` {other} instead of {spell(found.value)}: {what}"
 
@@ -323,15 +318,16 @@ def interaction(found: Interaction) -> str:
     instead = "leaving it out" if value is None else spell(value)
     beyond = (1 + there) / (1 + found.alone[hangs]) - 1
     return (
-        f"`{found.flags[hangs]}` {_spelled(found.others[hangs])} instead of {instead}: "
+        f"`{found.flags[hangs]}` {spelled(found.others[hangs])} instead of {instead}: "
         f"{figures.metric_title(found.metric)} {there * 100:+.0f} % with `{found.flags[on]}` "
-        f"{_spelled(found.others[on])}, {found.alone[hangs] * 100:+.0f} % with "
-        f"{_spelled(found.values[on])}: {beyond * 100:+.0f} % [{_points(found.low)}, "
+        f"{spelled(found.others[on])}, {found.alone[hangs] * 100:+.0f} % with "
+        f"{spelled(found.values[on])}: {beyond * 100:+.0f} % [{_points(found.low)}, "
         f"{_points(found.high)}] beyond what both do alone, from the model"
     )
 
 
-def _spelled(value: FlagValue) -> str:
+def spelled(value: FlagValue) -> str:
+    """Return a value as it stands in a sentence: `left out` where there is none."""
     return "left out" if value is None else spell(value)
 
 
@@ -349,21 +345,6 @@ def not_in_force(found: NotInForce) -> str:
         f"`{found.flag}` {spell(found.asked)} was not in force in "
         f"{experiments(found.experiments)}: asked for it, the "
         f"server{'s' * (len(found.experiments) > 1)} ran with {spell(found.in_force)}"
-    )
-
-
-def arguments(found: Manifest) -> tuple[tuple[str, str, str, str], ...]:
-    """Return rows of experiment, flag, what was asked and what the server says it runs with."""
-    return tuple(
-        (
-            str(one.experiment),
-            argument.flag,
-            _spelled(argument.asked),
-            ("! " if argument.differs else "")
-            + ("not told" if argument.in_force is None else spell(argument.in_force)),
-        )
-        for one in found.in_force
-        for argument in one.account.arguments
     )
 
 
@@ -404,72 +385,6 @@ def cautions(found: Iterable[Caution]) -> tuple[str, ...]:
         text = in_ranges([_PID.sub("", text) for text in texts] if len(those) > 1 else texts)
         told.append(f"{who}: {text}" if who else text)
     return tuple(told)
-
-
-def manifest(found: Manifest) -> tuple[tuple[str, str], ...]:
-    """Return what the figures can be attributed to, as pairs of a name and a fact."""
-    floor = (
-        ""
-        if found.client_ttft_floor is None or found.client_itl_floor is None
-        else f"TTFT {figures.latency(found.client_ttft_floor)}, "
-        f"gap between tokens {figures.latency(found.client_itl_floor)} (P99)"
-    )
-    simulated = " (simulated)" if found.simulated else ""
-    pairs = [
-        ("task", found.task),
-        ("task file", found.source),
-        ("SHA-256 of its text", found.task_sha256),
-        ("engine", " ".join(filter(None, (found.engine, found.engine_version))) + simulated),
-        ("runs as", "a process of the machine" if found.deployment == "local" else "a container"),
-        ("model", found.model),
-        ("load levels", ", ".join(str(level) for level in found.levels)),
-        ("seed", str(found.seed)),
-        ("began", _moment(found.began_at)),
-        ("ended", _moment(found.ended_at)),
-        ("autotuner", found.autotuner),
-        ("load worker's own error", floor),
-        *(pair for host in found.hosts[-1:] for pair in _host(host)),
-    ]
-    return tuple((name, text) for name, text in pairs if text)
-
-
-def _host(host: HostDescription) -> list[tuple[str, str]]:
-    model = host.model
-    files = (
-        f"{model.files} files, {gib(model.bytes)}, {model.fingerprint[:16]}" if model.files else ""
-    )
-    clock = f"clock by the {host.governor} governor" if host.governor else ""
-    processor = f"{host.cpu}, {host.cpus} threads, {gib(host.memory_bytes)}"
-    return [
-        ("model files", ", ".join(filter(None, (model.path, files)))),
-        ("model revision", model.revision),
-        ("host", f"{host.name}, Linux {host.kernel}, Python {host.python}"),
-        ("processor", ", ".join(filter(None, (processor, clock)))),
-        ("GPU driver", host.driver),
-        *((f"GPU {gpu.index}", _gpu(gpu)) for gpu in host.gpus if not gpu.simulated),
-        *(
-            (("GPUs", f"{len(host.gpus)} × {host.gpus[0].name}"),)
-            if host.gpus and host.gpus[0].simulated
-            else ()
-        ),
-        ("program", host.executable),
-    ]
-
-
-def _gpu(gpu: GpuDescription) -> str:
-    told = [gpu.name]
-    told += [gib(gpu.memory_bytes)] if gpu.memory_bytes is not None else []
-    if gpu.sm_clock_mhz is not None and gpu.most_sm_clock_mhz is not None:
-        told.append(f"SM clock {gpu.sm_clock_mhz} of {gpu.most_sm_clock_mhz} MHz")
-    if gpu.power_limit_watts is not None:
-        told.append(f"limited to {figures.number(gpu.power_limit_watts)} W")
-    return ", ".join([*told, gpu.uuid])
-
-
-def _moment(unix_time: float | None) -> str:
-    if unix_time is None:
-        return ""
-    return datetime.fromtimestamp(unix_time).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
 
 
 def gib(count: float) -> str:

@@ -52,6 +52,9 @@ class Shell:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = folder / "home"
+        stranger = folder / "core"  # and it is no part of the program
+        stranger.mkdir()
+        (stranger / "__init__.py").write_text("raise SystemExit('run, though it only lies here')")
         self.environment = {**os.environ, "AUTOTUNER_HOME": str(self.home), "NO_COLOR": "1"}
 
     def write(self, text: str, name: str = "task.yaml") -> Path:
@@ -61,8 +64,8 @@ class Shell:
 
     def start(self, *words: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "core.cli", *map(str, words)],
-            cwd=ROOT,
+            [sys.executable, "-P", "-m", "core.cli", *map(str, words)],
+            cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

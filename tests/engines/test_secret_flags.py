@@ -2,6 +2,7 @@
 
 import pytest
 
+from core.engines.engine import Command
 from core.engines.resolving import engine_of, resolved
 from core.errors import TaskError
 from core.task import DEFAULTS, Reading, Task, parse_task
@@ -118,3 +119,19 @@ def test_a_secret_is_not_tuned(engine: str, parameters: str, place: str) -> None
 
 def test_a_token_that_is_only_switched_on_or_off_is_tuned() -> None:
     assert "hf-token" in reading("vllm", "parameters: {hf-token: [null, true]}").task.parameters
+
+
+@pytest.mark.parametrize(
+    ("words", "begins"),
+    [
+        ("python3 -P -m s --api-key $API_KEY", ["python3", "-P", "-c"]),
+        ("/v/bin/python -m s $API_KEY", ["/v/bin/python", "-c"]),
+        ("python3 serve.py -m x $API_KEY", ["python3", "serve.py"]),
+        ("llama-server -m x $API_KEY", ["llama-server", "-m"]),
+        ("python3 $API_KEY -m", ["python3", "$API_KEY"]),
+    ],
+)
+def test_a_module_of_python_fills_in_what_it_refers_to(words: str, begins: list[str]) -> None:
+    executed = Command(argv=tuple(words.split())).executed
+    assert list(executed[: len(begins)]) == begins
+    assert "$API_KEY" in executed

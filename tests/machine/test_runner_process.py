@@ -24,7 +24,7 @@ time.sleep(300)
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An interpreter that runs a stand-in instead of `-m core.cli`."""
+    """An interpreter that runs a stand-in instead of this program."""
     script = tmp_path / "stand_in.py"
     script.write_text(STAND_IN)
     program = tmp_path / "python"
@@ -38,7 +38,7 @@ def test_a_runner_is_started_apart_and_stopped_by_identity(stand_in: Path) -> No
     who = start_runner("#17", stand_in)
     wait_until(lambda: b"in session" in stand_in.read_bytes(), "the runner's first words")
     said = stand_in.read_text()
-    assert "asked for -m core.cli --resume #17 " in said
+    assert "asked for -P -m core.cli --resume #17 " in said
     assert f"in session {who.pid}\n" in said
     assert os.getsid(0) != who.pid
     assert stat.S_IMODE(stand_in.stat().st_mode) == 0o600

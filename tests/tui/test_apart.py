@@ -16,6 +16,12 @@ from tui.commands import find
 from tui.run_report import RunReport
 
 
+@pytest.fixture(autouse=True)
+def work_can_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done there stands in this file, and not in the program."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+
+
 async def process_id() -> int:
     return os.getpid()
 

@@ -84,7 +84,7 @@ class Simulated(Engine):
     def command(
         self, task: Task, configuration: Configuration, *, port: int, host: str = "127.0.0.1"
     ) -> Command:
-        """Return `python -m core.engines.simulated --model-path MODEL …`.
+        """Return `python -P -m core.engines.simulated --model-path MODEL …`.
 
         Raises:
             TaskError: there is no such model.
@@ -95,7 +95,8 @@ class Simulated(Engine):
             hint = f"; did you mean {near[0]}?" if near else ""
             known = f"the simulated engine knows {', '.join(MODELS)}"
             raise TaskError([f"model.id_or_path: '{model}' is no model; {known}{hint}"])
-        program = [task.engine.executable or sys.executable, "-m", "core.engines.simulated"]
+        python = task.engine.executable or sys.executable
+        program = [python, "-P", "-m", "core.engines.simulated"]
         fixed = ["--model-path", model, "--host", host, "--port", str(port)]
         flags = self.catalogue.write(self.flags(task, configuration))
         return Command(argv=(*program, *fixed, *flags), environment=task.engine.environment)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from core.report import figures, front_words, wording
+from core.report import figures, front_words, manifest_words, wording
 from core.report.characters import BEST, STYLES, outcome_symbol
 from core.report.conclusion import Conclusion, outcome_in_words
 from core.report.findings import Findings, noise_between
@@ -307,7 +307,7 @@ def cautions(found: Findings) -> str:
 
 def manifest(conclusion: Conclusion, found: Findings) -> str:
     """Return what the figures can be attributed to, and the task file."""
-    shown = facts(wording.manifest(found.manifest))
+    shown = facts(manifest_words.facts(found.manifest))
     task = conclusion.task.text
     return (
         f"<h2>Manifest</h2>{shown}{_arguments(found)}<details><summary>Task file <span>"
@@ -316,10 +316,10 @@ def manifest(conclusion: Conclusion, found: Findings) -> str:
 
 
 def _arguments(found: Findings) -> str:
-    rows = [[words(cell) for cell in row] for row in wording.arguments(found.manifest)]
+    rows = [[words(cell) for cell in row] for row in manifest_words.arguments(found.manifest)]
     if not rows:
         return ""
-    return paragraph(wording.ARGUMENTS) + table(wording.ARGUMENT_HEADS, rows)
+    return paragraph(manifest_words.ARGUMENTS) + table(manifest_words.ARGUMENT_HEADS, rows)
 
 
 def _date(moment: float | None) -> str:

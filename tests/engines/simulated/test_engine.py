@@ -35,13 +35,13 @@ def test_a_command_that_the_server_understands() -> None:
     )
     command = Simulated().command(asked, configuration, port=8123)
     assert list(command.argv) == [
-        sys.executable, "-m", "core.engines.simulated",
+        sys.executable, "-P", "-m", "core.engines.simulated",
         "--model-path", "llama-3.1-8b", "--host", "127.0.0.1", "--port", "8123",
         "--enable-mixed-chunk", "--gpu", "L40S", "--kv-cache-dtype", "fp8_e4m3",
         "--speed", "10", "--tp-size", "2",
     ]  # fmt: skip
     assert command.environment == {"A": "b"}
-    arguments = parse_arguments(command.argv[3:])
+    arguments = parse_arguments(command.argv[4:])
     assert (arguments.tp_size, arguments.speed, arguments.port) == (2, 10.0, 8123)
 
 
