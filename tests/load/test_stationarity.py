@@ -89,3 +89,8 @@ def test_much_noise_is_no_evident_drift() -> None:
 def test_too_little_is_not_judged(rates: "np.ndarray") -> None:
     assert drift(rates) is None
     assert transient(rates) == 0
+
+
+def test_what_came_before_a_stall_is_no_slow_start() -> None:
+    assert transient(np.array([10.0] * 6 + [4.0] + [0.0] * 5)) == 0
+    assert transient(np.array([10.0] * 4 + [4.0] * 8)) == 4, "a slower state is one"
