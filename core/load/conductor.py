@@ -20,7 +20,7 @@ from core.load.histogram import Integers
 from core.load.observations import Observations
 from core.load.plan import LevelPlan, MeasurementError, Progress
 from core.load.precision import relative_error, slos_settled
-from core.load.records import Ending, Table
+from core.load.records import Ending, completed, due_within
 from core.load.warmth import Warmth, drifting, piling_up
 
 FEWEST_FAILURES = 3
@@ -95,7 +95,7 @@ class Conductor:
         if len(rest):
             # To leave out just those that had not ended would be to leave out the slow ones.
             closed = int(rest[0])
-        measured = _due_within(seen.rows(), opened, closed)
+        measured = due_within(seen.rows(), opened, closed)
         if not (measured["ending"] == Ending.COMPLETED).any():
             raise MeasurementError(self._never_measured())
         if self._closed is None or len(rest):
@@ -112,7 +112,7 @@ class Conductor:
         if self.phase != "warming":
             rows = rows[rows["due"] >= self._opened][: plan.requests]
             planned = plan.requests
-        good = rows[rows["ending"] == Ending.COMPLETED]
+        good = completed(rows)
         seconds = self._seconds_since(self._reported)
         chunks = float(seen.chunks(self._reported, seen.now).sum())
         tokens = good["output_tokens"].clip(min=0).sum() / max(1, good["chunks"].sum()) or 1.0
@@ -140,7 +140,7 @@ class Conductor:
         """Return when the requests were due that outlast every other by far, unfinished."""
         seen = self._seen
         rows = seen.rows()
-        good = rows[rows["ending"] == Ending.COMPLETED]
+        good = completed(rows)
         longest = int((good["end"] - good["due"]).max(initial=0))
         rest = seen.unfinished()
         return rest[seen.now - rest > STUCK * longest]
@@ -246,7 +246,3 @@ class Conductor:
             message=f"no request was completed within {self._plan.max_seconds:g} s",
             advice="allow more time, or ask for shorter answers",
         )
-
-
-def _due_within(rows: Table, opened: int, closed: int) -> Table:
-    return rows[(rows["due"] >= opened) & (rows["due"] < closed)]

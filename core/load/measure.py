@@ -20,7 +20,7 @@ from core.load.files import MOST_BYTES, fetch, is_url
 from core.load.observations import Observations
 from core.load.plan import LevelPlan, MeasurementError, Progress, RequestTable, Target
 from core.load.protocol import Begin, Close, Prepare, Ready
-from core.load.records import pack
+from core.load.records import due_within, pack
 from core.load.summary import summarise
 from core.load.vocabulary import Vocabulary
 
@@ -112,8 +112,7 @@ class LoadWorker:
                 await self._stop_at_once()
         window = conductor.window()
         yield conductor.progress()
-        rows = seen.rows()
-        measured = rows[(rows["due"] >= window.opened) & (rows["due"] < window.closed)]
+        measured = due_within(seen.rows(), window.opened, window.closed)
         yield RequestTable(index=plan.index, data=pack(measured))
         started_at = time.time() - (time.monotonic_ns() - window.opened) / 1e9
         yield summarise(

@@ -31,7 +31,7 @@ class Observations:
         self.completed = self.failed = self.openings = 0
         """Requests that ended well, that ended otherwise, and that opened a slot, so far."""
         self._cpu_at = [deque([(self.began, 0.0)], maxlen=11) for _ in range(self.workers)]
-        self._rows: list[Table] = []
+        self._rows: list[Table] = [np.empty(0, dtype=REQUEST)]
         self._begun: list[Integers] = []
         self._chunks: list[Integers] = []
         self._gaps: list[Integers] = []
@@ -78,10 +78,11 @@ class Observations:
         return max(shares)
 
     def rows(self) -> Table:
-        """Return all finished requests, in the order they were due."""
-        _condense(self._rows, np.empty(0, dtype=REQUEST))
-        rows = self._rows[0]
-        return rows[np.argsort(rows["due"], kind="stable")]
+        """Return all finished requests, in the order they were due; not to be written to."""
+        if len(self._rows) > 1:
+            joined = np.concatenate(self._rows)
+            self._rows = [joined[np.argsort(joined["due"], kind="stable")]]
+        return self._rows[0]
 
     def begun(self) -> Integers:
         """Return when each request was due that was begun, in order."""

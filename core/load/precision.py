@@ -9,7 +9,7 @@ from core.load.histogram import Floats
 from core.load.latencies import BY_REQUEST, failed_as, metric_parts
 from core.load.observations import Observations
 from core.load.plan import LevelPlan
-from core.load.records import Ending
+from core.load.records import Ending, completed, due_within
 from core.load.statistics import CONFIDENCE, describe
 from core.load.sweep import decided
 from core.load.warmth import Batches
@@ -50,11 +50,9 @@ def slos_settled(plan: LevelPlan, seen: Observations, opened: int, closed: int) 
 def _described(
     family: str, plan: LevelPlan, seen: Observations, opened: int, closed: int
 ) -> Distribution | None:
-    rows = seen.rows()
-    rows = rows[(rows["due"] >= opened) & (rows["due"] < closed)]
-    completed = rows["ending"] == Ending.COMPLETED
-    failed = failed_as(rows[~completed], plan.request_timeout)
-    return describe(BY_REQUEST[family](rows[completed]), failed=failed)
+    rows = due_within(seen.rows(), opened, closed)
+    failed = failed_as(rows[rows["ending"] != Ending.COMPLETED], plan.request_timeout)
+    return describe(BY_REQUEST[family](completed(rows)), failed=failed)
 
 
 def throughput_interval(

@@ -67,6 +67,19 @@ def table(raw: bytes) -> Table:
     return np.frombuffer(raw, dtype=REQUEST)
 
 
+def due_within(rows: Table, opened: int, closed: int) -> Table:
+    """Return those of rows in the order they were due that were due in a stretch of time, as a view
+    of the same memory."""
+    first, end = np.searchsorted(rows["due"], (opened, closed))
+    return rows[first:end]
+
+
+def completed(rows: Table) -> Table:
+    """Return the rows that ended well: the same array where all of them did."""
+    well = rows["ending"] == Ending.COMPLETED
+    return rows if well.all() else rows[well]
+
+
 def failures(rows: Table) -> dict[str, int]:
     """Return how many rows failed, by kind."""
     endings, counts = np.unique(rows["ending"], return_counts=True)

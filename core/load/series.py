@@ -7,7 +7,7 @@ from core.load.histogram import Floats, Integers
 from core.load.latencies import ttft
 from core.load.ledger import SLICE
 from core.load.observations import Observations
-from core.load.records import Ending
+from core.load.records import completed
 from core.load.warmth import under_way
 
 MOST_STEPS = 600
@@ -23,8 +23,7 @@ def time_series(seen: Observations, opened: int, tokens_per_chunk: float) -> Tim
     per_step = width // SLICE
     chunks = np.resize(slices, count * per_step).reshape(count, per_step).sum(axis=1)
     edges = np.arange(count + 1, dtype=np.float64) * width + seen.began
-    rows = seen.rows()
-    good = rows[rows["ending"] == Ending.COMPLETED]
+    good = completed(seen.rows())
     return TimeSeries(
         began=(seen.began - opened) / 1e9,
         step=step,

@@ -27,7 +27,7 @@ from core.load.latencies import (
 from core.load.observations import Observations
 from core.load.plan import LevelPlan
 from core.load.precision import throughput_interval
-from core.load.records import Ending, Table, failures
+from core.load.records import Ending, Table, completed, due_within, failures
 from core.load.series import time_series
 from core.load.statistics import describe, wilson
 
@@ -54,19 +54,19 @@ def summarise(
         floor: what the client adds on an idle machine.
     """
     rows = seen.rows()
-    measured = rows[(rows["due"] >= window.opened) & (rows["due"] < window.closed)]
-    good = measured[measured["ending"] == Ending.COMPLETED]
+    measured = due_within(rows, window.opened, window.closed)
+    good = completed(measured)
     failed = measured[measured["ending"] != Ending.COMPLETED]
     worst = failed_as(failed, plan.request_timeout)
     seconds = (window.closed - window.opened) / 1e9
-    completed = rows[rows["ending"] == Ending.COMPLETED]
-    served = _share_inside(completed["due"], completed["end"], window)
-    streamed = _share_inside(completed["first"], completed["last"], window)
+    whole = completed(rows)
+    served = _share_inside(whole["due"], whole["end"], window)
+    streamed = _share_inside(whole["first"], whole["last"], window)
 
     def latency(values: Floats) -> Distribution | None:
         return describe(values, failed=worst)
 
-    output_throughput = float((streamed * output_tokens(completed)).sum()) / seconds
+    output_throughput = float((streamed * output_tokens(whole)).sum()) / seconds
     chunks = max(1, int(good["chunks"].sum()))
     tokens_per_chunk = float(output_tokens(good).sum()) / chunks
     itl = describe_gaps(
@@ -96,7 +96,7 @@ def summarise(
         prompt_tokens=describe(prompt_tokens(good).astype(float)),
         output_tokens=describe(output_tokens(good).astype(float)),
         request_throughput=float(served.sum()) / seconds,
-        input_throughput=float((served * prompt_tokens(completed)).sum()) / seconds,
+        input_throughput=float((served * prompt_tokens(whole)).sum()) / seconds,
         output_throughput=output_throughput,
         output_throughput_interval=throughput_interval(
             seen, window.opened, window.closed, output_throughput

@@ -20,7 +20,7 @@ from core.load.histogram import Floats, Integers
 from core.load.ledger import SLICE
 from core.load.observations import Observations
 from core.load.plan import LevelPlan
-from core.load.records import Ending, Table
+from core.load.records import Table, completed
 from core.load.stationarity import TOLERANCE, drift, transient
 
 FIRST_LOOK = 8
@@ -127,7 +127,8 @@ class Batches:
     @classmethod
     def of(cls, rows: Table, opened: int, closed: int) -> "Batches | None":
         """Cut up [opened, closed); None as long as no request of it has been answered."""
-        whole = rows[(rows["ending"] == Ending.COMPLETED) & (rows["due"] >= opened)]
+        whole = completed(rows)
+        whole = whole[whole["due"] >= opened]
         if len(whole) == 0:
             return None
         end = closed // SLICE * SLICE
@@ -161,7 +162,8 @@ def _whole_slices(cycle: float, length: int) -> int:
 
 def cycle_of(rows: Table) -> float | None:
     """Return how long a whole request takes, in nanoseconds: the 90th percentile so far."""
-    whole = rows[(rows["ending"] == Ending.COMPLETED) & (rows["opening"] == 0)]
+    whole = completed(rows)
+    whole = whole[whole["opening"] == 0]
     if len(whole) == 0:
         return None
     return float(np.quantile(whole["end"] - whole["due"], 0.9))

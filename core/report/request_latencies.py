@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from core.load import latencies
-from core.load.records import Ending, unpack
+from core.load.records import completed, unpack
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def request_latencies(requests: bytes) -> RequestLatencies:
         ValueError: the data is no table of requests.
     """
     rows = unpack(requests)
-    good = rows[rows["ending"] == Ending.COMPLETED]
+    good = completed(rows)
     several = good[latencies.output_tokens(good) > 1]
     return RequestLatencies(
         ttft=tuple(latencies.ttft(good).tolist()),
