@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.report.launch import launch_command, launch_command_folded
+from core.report.launch import folded_further, launch_command, launch_command_folded
 
 SAY = (
     sys.executable,
@@ -69,6 +70,23 @@ def test_a_folded_command_fits_and_keeps_a_flag_with_its_value() -> None:
         "vllm serve meta/llama \\\n    --max-num-seqs 256 --enforce-eager \\\n    --port 8000"
     )
     assert launch_command_folded(argv, {}, 200) == launch_command(argv, {})
+
+
+def test_a_negative_number_is_a_value_and_no_flag() -> None:
+    command = launch_command_folded(["serve", "--n-predict", "-1", "--temp", "-.5"], {}, 24)
+    assert command == "serve --n-predict -1 \\\n    --temp -.5"
+
+
+@pytest.mark.parametrize("width", [24, 30, 37, 50])
+def test_what_is_folded_further_keeps_a_flag_with_its_value_and_its_meaning(width: int) -> None:
+    words = ["--host", "127.0.0.1", "--json", '{"a": 1}', "--on", "--n-predict", "-1", "--p=1", "x"]
+    rows = launch_command(["serve", *words], {}).splitlines()
+    rows = [piece for row in rows for piece in folded_further(row, width)]
+    assert max(map(len, rows)) <= width
+    for row in rows[:-1]:
+        assert row.endswith(" \\")
+        assert row.split()[-2] not in {"--host", "--json", "--n-predict"}
+    assert run(f"{shlex.join(SAY)} {chr(10).join(rows)}")[0] == ["serve", *words]
 
 
 def test_a_secret_variable_that_the_command_refers_to_is_filled_in_by_the_shell() -> None:

@@ -2,7 +2,7 @@
 
 from core.machine.masking import MASK, masked_text
 from core.report.characters import one_line
-from core.report.launch import launch_command_folded
+from core.report.launch import folded_further, launch_command_folded
 from core.task import is_secret_name, spell
 from tui.experiment.answer import ExperimentAnswer
 from tui.spans import EMPTY, Line, Span, crop, fit, line, wrap
@@ -16,10 +16,11 @@ def launch_page(answer: ExperimentAnswer, width: int) -> list[Line]:
     experiment, engine = answer.experiment, answer.stored.task.engine
     if not experiment.argv:
         return [EMPTY, line(Span("  The server of this experiment was never launched.", "muted"))]
-    command = launch_command_folded(experiment.argv, engine.environment, max(30, width - 2))
+    room = max(30, width - 2)
+    command = launch_command_folded(experiment.argv, engine.environment, room)
     rows = [
         line(Span(" Launch command", "heading"), Span("   y copies it", "muted")),
-        *(row for text in command.split("\n") for row in _broken(text, width)),
+        *(row for text in command.split("\n") for row in _pieces(text, room)),
         EMPTY,
         line(
             Span(" Environment", "heading"),
@@ -60,7 +61,7 @@ def _in_force(answer: ExperimentAnswer, width: int) -> list[Line]:
     return rows
 
 
-def _broken(text: str, width: int) -> list[Line]:
+def _pieces(text: str, room: int) -> list[Line]:
     """Return a line of the command, with its indentation and without control characters."""
-    indent = 1 + len(text) - len(text.lstrip(" "))
-    return wrap(one_line(text), width, indent=indent)
+    indent = " " * (len(text) - len(text.lstrip(" ")))
+    return [line(" ", piece) for piece in folded_further(indent + one_line(text), room)]

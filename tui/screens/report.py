@@ -9,6 +9,7 @@ from textual.widget import Widget
 from core.report.blocks import Block, Bullets, Code, Grid, Heading, Words
 from core.report.characters import one_line
 from core.report.handing_on import REPORT_FORMATS
+from core.report.launch import folded_further
 from tui import commands
 from tui.apart import apart
 from tui.dialogs.asking import Ask
@@ -159,7 +160,7 @@ def block_lines(block: Block, width: int) -> list[Line]:
             return [
                 line("   ", Span(piece, "accent"))
                 for row in block.text.splitlines()
-                for piece in _folded(row, room - 2)
+                for piece in folded_further(row, room - 2)
             ]
         case Grid():
             return _grid(block, room)
@@ -192,18 +193,6 @@ def _row(cells: Sequence[str], widths: Sequence[int], style: str) -> list[Line]:
         ]
         rows.append(joined(parts, " " * _GAP))
     return rows
-
-
-def _folded(row: str, width: int) -> list[str]:
-    """Return a line of a command in lines of `width` characters, broken where a shell allows it."""
-    if len(row) <= width:
-        return [row]
-    indent = len(row) - len(row.lstrip(" "))
-    cut = row.rfind(" ", indent, width - 1)
-    head = row[:cut]
-    if cut <= indent or head.count("'") % 2 or head.count('"') % 2:
-        return [row[:width], *_folded(row[width:], width)]
-    return [f"{head} \\", *_folded(" " * (indent or 4) + row[cut + 1 :], width)]
 
 
 def _plain(text: str) -> str:
