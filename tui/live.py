@@ -191,3 +191,18 @@ def news_lines(run: Live, width: int, most: int, *, each: int = 1) -> list[Line]
             *(line(" " * len(moment), row) for row in others),
         ]
     return rows
+
+
+def seconds_left(search: SearchAdvanced, began_at: float, now: float) -> float | None:
+    """Return how long a run will still take; None where that is not known.
+
+    What was said before the run was taken up again holds from then on. An experiment that takes
+    longer than was thought leaves what comes after it to do; after the last, nobody knows.
+
+    Args:
+        began_at: when its runner took it up, in Unix time, like `now`.
+    """
+    if search.eta is None:
+        return None
+    left = search.eta - (now - max(search.at, began_at))
+    return max(left, search.eta_beyond or 0.0) if left > 0 or search.eta_beyond else None

@@ -180,6 +180,9 @@ class SearchAdvanced(Occurrence):
     """Most experiments still to come."""
     eta: float | None
     """Seconds until the run is over, if it goes on as so far."""
+    eta_beyond: float | None = None
+    """Seconds of it that remain once the experiment that comes next is over, however long that one
+    takes."""
     eta_basis: str = ""
     """What that is reckoned from, in a phrase."""
     next: str = ""

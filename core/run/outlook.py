@@ -24,6 +24,8 @@ class Outlook:
     """Seconds; None before anything was measured."""
     basis: str
     """What that is reckoned from, in a phrase."""
+    beyond: float = 0.0
+    """Seconds of `eta` that come after the next experiment."""
 
 
 def outlook(agenda: Agenda, view: View, width: int = 1) -> Outlook:
@@ -49,11 +51,12 @@ def outlook(agenda: Agenda, view: View, width: int = 1) -> Outlook:
     phrases = [f"{searches + repeats} to search at {each:.0f} s"] if searches else []
     phrases += [f"{len(arms)} to confirm at {confirming / len(arms):.0f} s"] if arms else []
     ahead = searching + confirming
+    beyond = max(0.0, ahead - (each if searches else confirming / max(1, len(arms))))
     budget = agenda.task.optimization.budget
     if budget.time is not None and budget.time - spent.seconds < ahead:
         return Outlook(remaining, max(0.0, budget.time - spent.seconds), "the rest of the budget")
     basis = f"{' and '.join(phrases) or 'nothing'} each, as {len(timed)} took so far"
-    return Outlook(remaining, ahead, basis)
+    return Outlook(remaining, ahead, basis, beyond)
 
 
 def noise_and_drift(view: View) -> tuple[float | None, float | None]:

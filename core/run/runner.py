@@ -334,6 +334,7 @@ class Runner:
                 best=self._agenda.best(view),
                 remaining=ahead.remaining,
                 eta=ahead.eta,
+                eta_beyond=None if ahead.eta is None else ahead.beyond,
                 eta_basis=ahead.basis,
                 next=what_next(step),
                 noise=noise,

@@ -16,7 +16,7 @@ from tui.chart.run_points import ExperimentPoint
 from tui.dialogs.picker import Choice, Picker
 from tui.experiment_rows import ExperimentRow, columns
 from tui.keymap import Scope
-from tui.live import EVENTS, Live, activity, live, news_lines, standing_lines
+from tui.live import EVENTS, Live, activity, live, news_lines, seconds_left, standing_lines
 from tui.screens.requests import ask_for_export, run_task, stop_task
 from tui.screens.view import Question, View
 from tui.spans import EMPTY, Line, Span, joined, line
@@ -133,10 +133,11 @@ class TaskView(View):
 
     def _clocks(self, answer: TaskAnswer) -> str:
         summary, search = answer.summary, answer.live.state.search
-        elapsed = figures.clock(summary.elapsed(time.time()))
-        if summary.state is not TaskState.RUNNING or search is None or search.eta is None:
+        now = time.time()
+        elapsed = figures.clock(summary.elapsed(now))
+        left = seconds_left(search, summary.began_at or 0.0, now) if search is not None else None
+        if summary.state is not TaskState.RUNNING or left is None:
             return elapsed
-        left = max(0.0, search.eta - (time.time() - search.at))
         return f"{elapsed}, ≈{figures.clock(left)} left"
 
     def questions(self) -> Sequence[Question]:
