@@ -66,11 +66,12 @@ async def end_what_the_dead_left(
         for launched in run.servers
     ]
     swept = await asyncio.to_thread(leftovers.end, launches)
+    known = any(map(_in_containers, dead))
     return [
         *(f"{run.task.ref} was interrupted; `--resume` goes on with it" for run in dead),
         *(f"ended what a dead run had left: {leftover}" for leftover in swept.ended),
         *(f"could not end what a dead run has left: {left}" for left in swept.remaining),
-        *(await _remove_containers() if containers or any(map(_in_containers, dead)) else ()),
+        *(await _remove_containers(known) if containers or known else ()),
     ]
 
 
@@ -78,11 +79,11 @@ def _in_containers(run: DeadRun) -> bool:
     return run.task.task.deployment_mode == "docker"
 
 
-async def _remove_containers() -> list[str]:
+async def _remove_containers(known: bool) -> list[str]:
     from core.deploy.container_host import sweep  # the SDK takes its time to load
 
     try:
-        names = await asyncio.to_thread(sweep)
+        names = await asyncio.to_thread(sweep, known=known)
     except HostError as error:
         return [f"could not look for containers that dead runs may have left: {error}"]
     return [f"removed a container that a dead run had left: {name}" for name in names]

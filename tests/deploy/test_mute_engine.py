@@ -35,3 +35,17 @@ def test_a_socket_in_a_folder_of_root_alone_is_none(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setattr(Path, "exists", refused)
     assert container_host.sweep() == []
+
+
+def test_an_engine_that_this_user_may_not_ask_has_nothing_of_theirs_unless_a_run_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "docker.sock"
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(path))
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+        # As root, which may ask everybody, the tests have to be told.
+        monkeypatch.setattr(container_host.os, "access", lambda *_: False)
+        assert container_host.sweep(known=False) == []
+        with pytest.raises(HostError, match="no container engine answers"):
+            container_host.sweep()
