@@ -20,7 +20,7 @@ than the defaults: launches the server with different flags, loads it, measures 
 
 STATUSES = """\
 exit status: 0 a feasible configuration was found, 1 none was, 2 the task file or the command line
-is wrong, 3 this machine cannot do it, 130 interrupted
+is wrong, 3 this machine cannot do it, 4 `verify` cannot tell, 130 interrupted
 """
 
 _TASK = "its name, name#2 for the second run of it, or #id"
@@ -209,7 +209,8 @@ def _add_reporting(verbs: _Verbs) -> None:
     verifying = verbs.add_parser(
         "verify",
         help="measure what a task recommends anew and hold it against the record",
-        description="Exit status: 0 the figures hold, 1 regression, 2 inconclusive.",
+        description="Exit status: 0 the figures hold, 1 they got worse, 4 it cannot be told; else as"
+        " in `autotuner --help`.",
     )
     verifying.add_argument("task", help=f"{_TASK}; or a reproduce.yaml")
     verifying.add_argument(

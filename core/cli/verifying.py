@@ -21,7 +21,7 @@ from core.store import Store
 from core.task import Expectation, Reading, parse_task, read_task
 from core.verdict.verification import Verification
 
-_STATUSES = {"holds": 0, "regression": 1, "inconclusive": 2}
+_STATUSES = {"holds": 0, "regression": 1, "inconclusive": 4}
 
 
 def verify_task(

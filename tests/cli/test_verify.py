@@ -50,7 +50,7 @@ def autotuner(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     [
         (STEADY, "", 3, 0, "holds"),
         (STEADY, HOPELESS, 1, 1, "regression"),
-        (UNSTEADY, "", 3, 2, "inconclusive"),
+        (UNSTEADY, "", 3, 4, "inconclusive"),
     ],
     ids=["holds", "regression", "inconclusive"],
 )
