@@ -136,7 +136,7 @@ def _best(
         yield from _slos(baseline, width)
     if confirmation is not None:
         style = "ok" if confirmation.status == "better" else "warn"
-        told = f"{confirmation.status}: {one_line(confirmation.reason)}"
+        told = f"{confirmation.status}: {figures.with_titles(one_line(confirmation.reason))}"
         yield from wrap(told, width, style, most=3)
 
 

@@ -209,8 +209,8 @@ def _add_reporting(verbs: _Verbs) -> None:
     verifying = verbs.add_parser(
         "verify",
         help="measure what a task recommends anew and hold it against the record",
-        description="Exit status: 0 the figures hold, 1 they got worse, 4 it cannot be told; else as"
-        " in `autotuner --help`.",
+        description="Exit status: 0 the figures hold, 1 they got worse, 4 it cannot be told; else"
+        " as in `autotuner --help`.",
     )
     verifying.add_argument("task", help=f"{_TASK}; or a reproduce.yaml")
     verifying.add_argument(

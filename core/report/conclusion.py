@@ -183,7 +183,7 @@ class Conclusion:
         if winner is baseline:
             others = len({e.configuration for e in self.experiments if e.measured}) - 1
             if self.confirmation is not None and self.confirmation.contenders:
-                return f"Keep the defaults: {self.confirmation.reason}."
+                return f"Keep the defaults: {figures.with_titles(self.confirmation.reason)}."
             if others == 0:
                 return f"Only the defaults are measured: {_value(winner)}."
             if others == 1:
@@ -230,7 +230,7 @@ class Conclusion:
         if confirmation.status == "infeasible":
             # The budget ended before it was its turn to take the place of those that fell.
             return "it was not launched anew, and what was did not keep the hard SLOs"
-        return "; ".join(reasons_in_words([confirmation.reason]))
+        return figures.with_titles(confirmation.reason)
 
     def _of_confirmed(self, winner: Experiment, gain: Gain) -> str:
         confirmation = self.confirmation
@@ -269,8 +269,7 @@ def gain_over(winner: Experiment | None, baseline: Experiment | None) -> float |
 
 def reasons_in_words(reasons: Iterable[str]) -> list[str]:
     """Return why something is not feasible, with metrics called as everywhere in a report."""
-    each = (one.partition(" ") for reason in reasons for one in reason.split("; "))
-    return [f"{figures.metric_title(name)}{gap}{rest}" for name, gap, rest in each]
+    return [figures.with_titles(one) for reason in reasons for one in reason.split("; ")]
 
 
 def outcome_in_words(experiment: Experiment) -> str:

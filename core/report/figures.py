@@ -4,6 +4,7 @@ Everything else in the program is in seconds, tokens per second and shares of on
 """
 
 import math
+import re
 
 from core.events import Gain
 from core.report.characters import NOTHING
@@ -116,6 +117,14 @@ def metric_title(name: str) -> str:
     if family in _FAMILIES:
         return f"{_FAMILIES[family]} {statistic if statistic == 'mean' else statistic.upper()}"
     return _TITLES.get(name, name)
+
+
+def with_titles(text: str) -> str:
+    """Return text with every metric in it called as a column calls it."""
+    return _SPELLED.sub(lambda name: metric_title(name[0]), text)
+
+
+_SPELLED = re.compile(r"\b[a-z0-9]+(?:_[a-z0-9]+)+(?:\.\d+)?\b")
 
 
 def objective(name: Objective, value: float | None) -> str:

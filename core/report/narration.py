@@ -100,7 +100,7 @@ def judged(experiment: Experiment) -> str:
 
 def confirmed(confirmation: Confirmation) -> str:
     """Return what fresh launches proved: `★ confirmed: experiment 8 gains +12.0 % (…)`."""
-    chosen, why = confirmation.chosen, one_line(confirmation.reason)
+    chosen, why = confirmation.chosen, figures.with_titles(one_line(confirmation.reason))
     subject = f"experiment {confirmation.winner}"
     if confirmation.winner is None:
         return f"{confirmation.status}: {why}"

@@ -103,6 +103,13 @@ def test_a_metric_has_its_unit_and_its_title(
     assert figures.metric_title(name) == title
 
 
+def test_metrics_in_a_sentence_have_their_titles_and_nothing_else_changes() -> None:
+    said = "no alternative: ttft_p99.9 of 2 s is over 1 s; e2e_latency_mean is; max_num_seqs."
+    assert figures.with_titles(said) == (
+        "no alternative: TTFT P99.9 of 2 s is over 1 s; E2E mean is; max_num_seqs."
+    )
+
+
 def test_a_score_compares_with_those_of_older_files() -> None:
     assert figures.score(None) == "–"
     assert figures.score(1.61234) == "1.6123"

@@ -175,6 +175,22 @@ async def test_a_proved_gain_stands_with_its_interval(app: Watched, full_home: P
         assert "[+20, +30]" in row
 
 
+async def test_why_nothing_is_proved_is_told_in_the_words_of_the_columns(
+    app: Watched, full_home: Path
+) -> None:
+    reason = "the defaults are no alternative: ttft_p90 of 0.4 s is over 0.2 s"
+    alone = Confirmation(status="alone", reason=reason, winner=runs.RAG_BEST)
+    async with Store.open(full_home / "autotuner.db") as store:
+        await store.record(runs.RAG_ID, WinnerConfirmed(at=runs.START, confirmation=alone))
+    async with app.run_test(size=(200, 50)) as pilot:
+        await settled(pilot)
+        app.go("task", app.subject.at(runs.RAG_ID))
+        await until(pilot, lambda: "alone: the defaults" in text(pilot))
+        await until(pilot, lambda: "alone: experiment" in text(pilot))
+        assert text(pilot).count("TTFT P90 of 0.4 s") == 2
+        assert "ttft_p90" not in text(pilot)
+
+
 async def test_each_experiment_under_way_has_its_own_figures(app: Watched, full_home: Path) -> None:
     me = identity.myself()
     task = runs.reading(runs.RAG).task

@@ -14,7 +14,7 @@ from tui.form import objectives
 from tui.form.discovery import Machine
 from tui.form.draft import Draft
 from tui.form.proposal import model_for, with_recommended
-from tui.form.rows import LATENCIES, FormRow, form_rows
+from tui.form.rows import LATENCIES, FormRow, form_rows, slo_title
 from tui.form.values import check_values, parse_value, parse_values
 from tui.screens.view import View
 from tui.spans import Line, Span, line
@@ -291,12 +291,11 @@ class Changing(View):
 
     def _add_slo(self) -> None:
         choices = [
-            Choice((family, statistic), f"{title} {statistic.upper()}" if statistic != "mean"
-                   else f"{title} mean")
-            for family, title in LATENCIES.items()
+            Choice((family, statistic), slo_title(family, statistic))
+            for family in LATENCIES
             for statistic in STATISTICS
             if self.draft.get("slo", family, statistic) is None
-        ]  # fmt: skip
+        ]
         self.app.push_screen(
             Picker("What has to hold", choices, note="type to find one: ttft p90"),
             lambda chosen: self._ask_threshold(chosen[0], chosen[1], "") if chosen else None,
@@ -313,7 +312,7 @@ class Changing(View):
             target = dict(old) if isinstance(old, dict) else {"hard_fail": True}
             return self.draft.having(path, {**target, "threshold": threshold})
 
-        title = f"{LATENCIES[family]} {statistic}: longest, in seconds"
+        title = f"{slo_title(family, statistic)}: longest, in seconds"
         self._ask_for(title, value, ["It must hold; the YAML has weight and fail_ratio."], path,
                       changed)  # fmt: skip
 

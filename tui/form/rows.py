@@ -134,11 +134,16 @@ def _slos(draft: Draft) -> Iterator[FormRow]:
         hard = "must hold" if target.hard_fail else "may be broken at a price"
         yield FormRow(
             path=("slo", family, statistic),
-            title=f"{LATENCIES[family]} {statistic.upper() if statistic != 'mean' else 'mean'}",
+            title=slo_title(family, statistic),
             value=f"{target.threshold:g} s",
             kind="slo",
             help=hard,
         )
+
+
+def slo_title(family: str, statistic: str) -> str:
+    """Return how an SLO is called: `TTFT P90`."""
+    return f"{LATENCIES[family]} {statistic if statistic == 'mean' else statistic.upper()}"
 
 
 def _targets(slo: Slo) -> Iterator[tuple[str, str, SloTarget]]:
