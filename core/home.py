@@ -10,11 +10,18 @@ colours before they draw anything.
 import os
 from pathlib import Path
 
+from core.errors import HostError
+from core.paths import path_of
+
 _NAME = "inference-autotuner"
 
 
 def home() -> Path:
-    """Return the folder for what the program keeps, whether or not it exists yet."""
+    """Return the folder for what the program keeps, whether or not it exists yet.
+
+    Raises:
+        HostError: the user has no home.
+    """
     return _folder("XDG_DATA_HOME", Path(".local") / "share")
 
 
@@ -25,8 +32,10 @@ def config() -> Path:
 
 def _folder(variable: str, default: Path) -> Path:
     if chosen := os.environ.get("AUTOTUNER_HOME"):
-        return Path(chosen).expanduser().absolute()
+        return path_of(chosen).absolute()
     named = os.environ.get(variable, "")
     # The XDG specification: a relative path is invalid and to be ignored.
-    root = Path(named) if Path(named).is_absolute() else Path.home() / default
+    root = Path(named) if Path(named).is_absolute() else path_of("~") / default
+    if not root.is_absolute():
+        raise HostError("this user has no home folder; set AUTOTUNER_HOME to one to keep runs in")
     return root / _NAME

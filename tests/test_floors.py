@@ -9,7 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = {
-    "errors": -1,
+    "errors": -2,
+    "paths": -2,
     "home": -1,
     "task": 0,
     "events": 1,

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
@@ -22,6 +21,7 @@ from textual.screen import Screen
 
 from core.errors import AutotunerError, HostError
 from core.home import home
+from core.paths import path_of
 from tui import settings as settings_file
 from tui.clipboard import fits_clipboard, keep_copied
 from tui.degrade import filters
@@ -252,7 +252,7 @@ class Autotuner(App[None]):
         from core.task import read_text
         from tui.form.drafts import Origin
 
-        file = Path(path).expanduser()
+        file = path_of(path)
         try:
             text = read_text(file)
         except AutotunerError as error:

@@ -19,6 +19,7 @@ from core.errors import AutotunerError, HostError
 from core.home import home
 from core.machine.nvml import NvmlGpus
 from core.machine.ports import reserve_port
+from core.paths import is_there, path_of
 from core.report.characters import BROKEN, HELD, WARNING, ascii_only
 from core.report.preflight import check_program, prepare, read_and_check
 from core.run import facts_of
@@ -209,7 +210,7 @@ def _task(path: Path) -> Iterator[Finding]:
     for notice in prepared.reading.notices:
         yield Finding("task", "warn", notice)
     model = prepared.task.model.id_or_path
-    if not engine.simulated and not Path(model).expanduser().exists():
+    if not engine.simulated and not is_there(path_of(model)):
         told = f"{model}: is no path here, so {engine.name} has to know it or fetch it"
         yield Finding("model", "warn", told)
     try:

@@ -9,6 +9,7 @@ from rich.table import Table
 from core.engines.catalogue import scanned_path
 from core.engines.scanning import SCANNABLE, Found, look, scan
 from core.errors import HostError, UsageError
+from core.paths import path_of
 
 
 def list_engines(*, as_json: bool) -> int:
@@ -57,5 +58,5 @@ def _present() -> list[Found]:
 
 
 def _short(path: Path) -> str:
-    home = str(Path.home())
+    home = str(path_of("~"))
     return str(path).replace(home, "~", 1) if str(path).startswith(home) else str(path)

@@ -29,7 +29,7 @@ from requests.exceptions import RequestException
 
 from core.deploy.container_host import LAUNCH_LABEL, OWNER_LABEL, USER_LABEL, explained
 from core.machine import ownership
-from core.task import Frozen
+from core.task import Frozen, Mount
 
 ORDER_VARIABLE = "AUTOTUNER_CONTAINER"
 PREFIX = "AUTOTUNER_CONTAINER_ENV_"
@@ -37,14 +37,6 @@ REFUSED = "the container engine refused: "
 """How the last line of the log begins when there never was a container."""
 _LAST_WORDS = 10.0
 """Seconds to wait for the end of the log once the container has ended."""
-
-
-class Mount(Frozen):
-    """A folder of this machine inside the container."""
-
-    source: str
-    target: str
-    read_only: bool = True
 
 
 class ContainerOrder(Frozen):

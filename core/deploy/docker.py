@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Literal
 
 from core.deploy.container_host import ContainerHost
-from core.deploy.container_keeper import ORDER_VARIABLE, PREFIX, REFUSED, ContainerOrder, Mount
+from core.deploy.container_keeper import ORDER_VARIABLE, PREFIX, REFUSED, ContainerOrder
 from core.deploy.local import LocalServer, look_at, server_environment
 from core.deploy.post_mortem import read_log
 from core.deploy.server import Remains, StopReport, VitalSigns
+from core.engines.container import on_the_machine
 from core.engines.engine import Command
 from core.errors import HostError
 from core.events import ProcessIdentity
@@ -28,7 +29,7 @@ from core.machine.gpus import Gpus
 from core.machine.guardian import WEIGH_EVERY
 from core.machine.ports import ReservedPort
 from core.machine.supervision import ExitReport
-from core.task import Frozen
+from core.task import Frozen, Mount
 
 _PROJECT = Path(__file__).parents[2]
 _KEEPER_GRACE = 30.0
@@ -120,7 +121,7 @@ class DockerServer:
             secrets={
                 *masking.secrets_of(command.argv, command.environment),
                 *secrets_at_large.in_files(
-                    _on_this_machine(path, container.mounts) for path in files
+                    on_the_machine(path, container.mounts) for path in files
                 ),
             },
         )
@@ -238,14 +239,6 @@ def _for_keeper(order: ContainerOrder, command: Command) -> dict[str, str]:
     inside = {**inherited, **server_environment(inherited, command.environment, ())}
     named = {f"{PREFIX}{name}": value for name, value in inside.items()}
     return {ORDER_VARIABLE: order.model_dump_json(), **named}
-
-
-def _on_this_machine(path: str, mounts: Sequence[Mount]) -> str:
-    """Return where a mounted file of the container is; its own path if it is not mounted."""
-    for mount in mounts:
-        if Path(path).is_relative_to(mount.target):
-            return str(Path(mount.source, Path(path).relative_to(mount.target)))
-    return path
 
 
 def _hint(refusal: str) -> str:

@@ -1,6 +1,6 @@
 """The key that a launched server demands of whoever asks it. Reads the file of a launch's keys."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,12 +12,15 @@ _VARIABLES = ("VLLM_API_KEY", "LLAMA_API_KEY")
 """Variables that set it where the flag does not."""
 
 
-def demanded_key(command: Command, inherited: Mapping[str, str]) -> str | None:
+def demanded_key(
+    command: Command, inherited: Mapping[str, str], place: Callable[[str], str] = str
+) -> str | None:
     """Return the API key of a server; None where it demands none.
 
     Args:
         command: its launch. Of several keys the first one is returned.
         inherited: the variables that it gets besides those of its own.
+        place: returns where a file that the command names is on this machine.
     """
     found = file = None
     for word, following in zip(command.argv, (*command.argv[1:], ""), strict=True):
@@ -30,7 +33,7 @@ def demanded_key(command: Command, inherited: Mapping[str, str]) -> str | None:
     environment = {**inherited, **command.environment}
     if found and (variable := referred(found)):
         found = environment.get(variable)
-    if found := found or (_first_of(Path(file)) if file else None):
+    if found := found or (_first_of(Path(place(file))) if file else None):
         return found
     return next((environment[name] for name in _VARIABLES if environment.get(name)), None)
 

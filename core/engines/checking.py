@@ -3,10 +3,9 @@
 Looks at the task, the engine's catalogue and the file system; starts nothing.
 """
 
-from pathlib import Path
-
 from core.engines.dimensions import is_dimension
 from core.engines.engine import Engine
+from core.paths import is_there, path_of
 from core.task import Choices, FieldPath, FlagValue, Range, Task, finite_values
 
 _PATHS = ("/", "./", "../", "~")
@@ -64,6 +63,6 @@ def _space(task: Task) -> list[tuple[FieldPath, str]]:
 def _model(task: Task) -> list[tuple[FieldPath, str]]:
     model = task.model.id_or_path
     looks_like_a_path = model.startswith(_PATHS) or model.endswith(".gguf")
-    if looks_like_a_path and not Path(model).expanduser().exists():
+    if looks_like_a_path and not is_there(path_of(model)):
         return [(("model", "id_or_path"), f"there is no {model} on this machine")]
     return []

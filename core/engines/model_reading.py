@@ -1,13 +1,12 @@
 """Where a model's own files are, and what they say. Never asks the network."""
 
-import contextlib
-import os
 from functools import lru_cache
 from pathlib import Path
 
 from core.engines.gguf_header import read_gguf
 from core.engines.huggingface_model import read_folder
 from core.engines.model_facts import ModelFacts
+from core.paths import hugging_face_hub, is_there, path_of
 
 
 def read_facts(named: str) -> ModelFacts | None:
@@ -25,22 +24,14 @@ def read_facts(named: str) -> ModelFacts | None:
 
 def model_place(named: str) -> Path | None:
     """Return the file or folder of a model: a path, or a name in the Hugging Face cache."""
-    path = Path(named).expanduser()
-    with contextlib.suppress(OSError, ValueError):  # a name that no path can have
-        if path.exists():
-            return path
+    path = path_of(named)
+    if is_there(path):
+        return path
     if named.count("/") != 1 or named.startswith(("/", ".", "~")) or "\0" in named:
         return None
-    snapshots = _hub() / f"models--{named.replace('/', '--')}" / "snapshots"
+    snapshots = hugging_face_hub() / f"models--{named.replace('/', '--')}" / "snapshots"
     found = sorted(snapshots.glob("*/config.json"), key=lambda file: file.stat().st_mtime)
     return found[-1].parent if found else None
-
-
-def _hub() -> Path:
-    if hub := os.environ.get("HF_HUB_CACHE"):
-        return Path(hub).expanduser()
-    home = os.environ.get("HF_HOME") or "~/.cache/huggingface"
-    return Path(home).expanduser() / "hub"
 
 
 def _files(place: Path) -> list[Path]:

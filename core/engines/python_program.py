@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from core.errors import HostError
+from core.paths import path_of
 
 
 def find_program(named: str | None, *, module: str, program: str) -> str:
@@ -22,7 +23,7 @@ def find_program(named: str | None, *, module: str, program: str) -> str:
         HostError: there is none.
     """
     if named is not None:
-        return _named(Path(named).expanduser(), named, program)
+        return _named(path_of(named), named, program)
     if on_path := shutil.which(program):
         return on_path
     if find_spec(module) is not None:

@@ -24,6 +24,7 @@ from core.engines.model_facts import ModelFacts
 from core.engines.presets import Shelf, shelf
 from core.engines.registry import ENGINES, explain_unknown
 from core.engines.secret_flags import hidden, tuned_secrets
+from core.paths import is_there, path_of
 from core.task import (
     FieldPath,
     Merged,
@@ -226,9 +227,9 @@ def _listed(names: list[str]) -> str:
 def _under_a_root(task: Task) -> str:
     """Return the model, by its path where its bare name is a folder or file of a model root."""
     name = task.model.id_or_path
-    if task.base_runtime.startswith("simulated") or "/" in name or Path(name).exists():
+    if task.base_runtime.startswith("simulated") or "/" in name or is_there(Path(name)):
         return name
     for root in os.environ.get("AUTOTUNER_MODELS", _MODEL_ROOT).split(os.pathsep):
-        if root and (Path(root).expanduser() / name).exists():
-            return str(Path(root).expanduser() / name)
+        if root and is_there(path_of(root) / name):
+            return str(path_of(root) / name)
     return name

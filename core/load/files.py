@@ -13,6 +13,7 @@ from typing import IO, Any
 import httpx
 
 from core.errors import HostError, UsageError
+from core.paths import path_of
 
 MOST_BYTES = 2**30
 """Most bytes of a file, packed or unpacked."""
@@ -28,7 +29,7 @@ def is_url(source: str) -> bool:
 
 def local(source: str) -> Path:
     """Return the path of a source that is a file of this machine: `prompts.jsonl`, `file:///…`."""
-    return Path(source.removeprefix("file://")).expanduser()
+    return path_of(source.removeprefix("file://"))
 
 
 async def fetch(url: str, folder: Path, *, most_bytes: int = MOST_BYTES) -> Path:

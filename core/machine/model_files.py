@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from core.events import ModelFiles
+from core.paths import hugging_face_hub, is_there, path_of
 
 _SAMPLE = 64 * 1024
 """Bytes read at each end of a file: weights that differ at all differ nearly everywhere."""
@@ -19,10 +20,10 @@ _REVISION = re.compile(r"/snapshots/([0-9a-f]{7,64})(?:/|$)")
 
 def model_files(id_or_path: str) -> ModelFiles:
     """Return the identity of a model's files; what cannot be read counts by its name alone."""
-    place = Path(id_or_path).expanduser()
-    if not place.exists():
+    place = path_of(id_or_path)
+    if not is_there(place):
         place = _in_cache(id_or_path) or place
-    if not place.exists():
+    if not is_there(place):
         return ModelFiles(path=id_or_path)
     place = place.absolute()
     found = [place] if place.is_file() else (f for f in place.rglob("*") if f.is_file())
@@ -60,9 +61,7 @@ def _in_cache(model: str) -> Path | None:
     """Return the snapshot of a Hugging Face id that `main` stands for in the local cache."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
         return None
-    home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
-    repository = hub / f"models--{model.replace('/', '--')}"
+    repository = hugging_face_hub() / f"models--{model.replace('/', '--')}"
     try:
         commit = (repository / "refs" / "main").read_text(encoding="utf-8").strip()
     except OSError:

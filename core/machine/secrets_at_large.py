@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from core.events import ProcessIdentity
 from core.machine import identity
+from core.paths import path_of
 from core.task import SHORTEST_SECRET
 
 _LARGEST_FILE = 1 << 16
@@ -16,9 +16,8 @@ def in_files(paths: Iterable[str]) -> set[str]:
     """Return the lines of the files that are there to be read: a key each, or a token alone."""
     found: set[str] = set()
     for path in paths:
-        # A user who has no home is a RuntimeError, and what is no text a ValueError.
-        with suppress(OSError, RuntimeError, ValueError):
-            file = Path(path).expanduser()
+        with suppress(OSError, ValueError):  # what is no text is a ValueError
+            file = path_of(path)
             if file.is_file() and file.stat().st_size <= _LARGEST_FILE:
                 found |= {line.strip() for line in file.read_text(encoding="utf-8").splitlines()}
     return {line for line in found if len(line) >= SHORTEST_SECRET and not line.startswith("#")}

@@ -225,7 +225,7 @@ class ExperimentRun:
             server.url,
             task.benchmark.model_name or "",
             bench.engine.requests,
-            server_key=demanded_key(command, os.environ),
+            server_key=demanded_key(command, os.environ, bench.hosting.on_this_machine),
         )
         model = await until_ready(
             server,

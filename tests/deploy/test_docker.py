@@ -14,13 +14,14 @@ import pytest
 
 from core.deploy import NotReadyError, Patience, until_ready
 from core.deploy.container_host import OWNER_LABEL, USER_LABEL, ContainerHost
-from core.deploy.container_keeper import ContainerOrder, Mount, options
-from core.deploy.docker import Container, DockerServer, _on_this_machine
+from core.deploy.container_keeper import ContainerOrder, options
+from core.deploy.docker import Container, DockerServer
 from core.engines.engine import Command
 from core.errors import HostError
 from core.events import FailureKind, ProcessIdentity
 from core.machine import identity, ownership, ports, procfs, secrets_at_large
 from core.machine.ports import reserve_port
+from core.task import Mount
 from tests.deploy.container_engines import IMAGE
 from tests.machine.conftest import nasty, wait_until
 
@@ -186,12 +187,6 @@ async def test_secrets_reach_the_container_and_nothing_that_is_shown(
     assert secret not in str(container.attrs["Args"]) + str(container.attrs["Config"]["Cmd"])
 
 
-def test_a_key_file_of_a_container_is_found_where_it_is_mounted(tmp_path: Path) -> None:
-    mounts = (Mount(source=str(tmp_path), target="/keys"),)
-    assert _on_this_machine("/keys/a/b", mounts) == str(tmp_path / "a" / "b")
-    assert _on_this_machine("/keystone", mounts) == "/keystone"
-
-
 async def test_without_its_keeper_a_container_is_removed_all_the_same(
     dockerd: str, launch: Launch
 ) -> None:
@@ -208,7 +203,7 @@ RUNNER = """
 import asyncio, sys
 from pathlib import Path
 from core.deploy.container_host import ContainerHost
-from core.deploy.container_keeper import Mount
+from core.task import Mount
 from core.deploy.docker import Container, DockerServer
 from core.engines.engine import Command
 from core.machine.ports import reserve_port

@@ -12,6 +12,7 @@ import pytest
 
 from core.report.handover.containers import docker_run
 from core.report.handover.deployment import Deployment, deployment
+from core.task import Mount
 from tests.deploy.container_engines import IMAGE
 from tests.report.served import served
 
@@ -22,7 +23,7 @@ SAY = "import json, os, sys; print(json.dumps([sys.argv[1:], os.environ['SAID']]
 pytestmark = pytest.mark.slow
 
 
-def deployed(mounts: tuple[tuple[str, str, bool], ...] = ()) -> Deployment:
+def deployed(mounts: tuple[Mount, ...] = ()) -> Deployment:
     found = deployment(served())
     assert found is not None
     return replace(
@@ -54,7 +55,10 @@ def in_a_shell(text: str, url: str) -> str:
 def test_docker_reads_every_flag(dockerd: str, tmp_path: Path) -> None:
     colon = tmp_path / 'with:colon, comma and "quotes"'
     colon.mkdir()
-    mounts = ((f"{tmp_path}/a b", "/a b", True), (str(colon), str(colon), False))
+    mounts = (
+        Mount(source=f"{tmp_path}/a b", target="/a b"),
+        Mount(source=str(colon), target=str(colon), read_only=False),
+    )
     text = docker_run(deployed(mounts)) or ""
     made = in_a_shell(text.replace("docker run --rm", "docker create"), dockerd).strip()
     [seen] = json.loads(in_a_shell(f"docker inspect {made}; docker rm {made} >&2", dockerd))

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from core.engines.access import demanded_key
+from core.engines.container import on_the_machine
 from core.engines.engine import Command
+from core.task import Mount
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,11 @@ def test_the_first_key_of_a_file_of_keys_is_used(tmp_path: Path, spelling: str) 
     assert demanded_key(Command(argv=tuple(words)), {}) == "abc"
     assert demanded_key(Command(argv=(*words, "--api-key", "own")), {}) == "own"
     assert demanded_key(Command(argv=("m", "--api-key-file", str(tmp_path))), {}) is None
+
+
+def test_a_key_file_is_looked_for_where_a_container_has_it_from(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("abc\n")
+    mounts = (Mount(source="/elsewhere", target="/"), Mount(source=str(tmp_path), target="/keys"))
+    command = Command(argv=("llama-server", "--api-key-file", "/keys/a"))
+    assert demanded_key(command, {}) is None
+    assert demanded_key(command, {}, lambda path: on_the_machine(path, mounts)) == "abc"

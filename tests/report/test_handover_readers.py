@@ -28,7 +28,7 @@ from core.report.handover.service import unit
 from core.report.handover.yaml_text import as_yaml
 from core.report.launch import launch_command, launch_command_folded
 from core.store.masking import SECRET
-from core.task import Configuration, FlagValue, parse_task
+from core.task import Configuration, FlagValue, Mount, parse_task
 from tests.report.served import served
 from tests.report.systemd_words import expanded, words_by_systemd, words_of
 
@@ -123,7 +123,7 @@ def test_a_compose_program_takes_the_file(tmp_path: Path, program: str) -> None:
     if shutil.which(command[0]) is None or _runs([*command, "version"]) is None:
         pytest.skip(f"{program} is not installed")
     deployed = with_words(["--a", "$HOME 100%"], "b")
-    mounts = (*deployed.mounts, ("/with:colon", "/with:colon", True))
+    mounts = (*deployed.mounts, Mount(source="/with:colon", target="/with:colon"))
     text = compose(replace(deployed, mounts=mounts, gpus=2, shm_gib=0.5))
     (tmp_path / "compose.yaml").write_text(text or "")
     said = _runs([*command, "-f", str(tmp_path / "compose.yaml"), "config"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import HostError
-from core.run.hosting import mounts_of
+from core.run.hosting import mounted
 from core.task import Task
 
 
@@ -21,8 +21,8 @@ def a_task(model: str, *mounts: dict, **environment: str) -> Task:
     )
 
 
-def mounted(task: Task) -> list[tuple[str, str, bool]]:
-    return [(mount.source, mount.target, mount.read_only) for mount in mounts_of(task)]
+def shown(task: Task) -> list[tuple[str, str, bool]]:
+    return [(mount.source, mount.target, mount.read_only) for mount in mounted(task)]
 
 
 @pytest.fixture(autouse=True)
@@ -36,28 +36,28 @@ def test_a_model_of_this_machine_is_seen_at_its_path_and_cannot_be_changed(tmp_p
     file = tmp_path / "model.gguf"
     file.touch()
     for path in (file, tmp_path):
-        assert mounted(a_task(str(path))) == [(str(tmp_path), str(tmp_path), True)]
+        assert shown(a_task(str(path))) == [(str(tmp_path), str(tmp_path), True)]
 
 
 def test_what_one_launch_downloads_the_next_one_has(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = a_task("meta-llama/Llama-3.1-8B")
-    assert mounted(task) == [(str(cache), "/root/.cache/huggingface", False)]
+    assert shown(task) == [(str(cache), "/root/.cache/huggingface", False)]
     assert cache.is_dir()
     monkeypatch.setenv("HF_HOME", "")  # as if it were not set
-    assert mounted(task) == [(str(cache), "/root/.cache/huggingface", False)]
+    assert shown(task) == [(str(cache), "/root/.cache/huggingface", False)]
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    assert mounted(a_task("a/b", HF_HOME="/cache")) == [(str(tmp_path / "hub"), "/cache", False)]
+    assert shown(a_task("a/b", HF_HOME="/cache")) == [(str(tmp_path / "hub"), "/cache", False)]
 
 
 def test_what_the_task_mounts_comes_first_and_from_its_home(cache: Path, tmp_path: Path) -> None:
     own = {"source": "~/models", "target": "/root/.cache/huggingface"}
-    assert mounted(a_task("a/b", own)) == [(str(tmp_path / "models"), own["target"], True)]
-    assert mounted(a_task("nasty")) == [], "no name of the Hub"
+    assert shown(a_task("a/b", own)) == [(str(tmp_path / "models"), own["target"], True)]
+    assert shown(a_task("nasty")) == [], "no name of the Hub"
 
 
 def test_a_cache_that_cannot_be_made_is_told(cache: Path) -> None:
     cache.parent.touch()
     with pytest.raises(HostError, match="cannot be made"):
-        mounts_of(a_task("a/b"))
+        mounted(a_task("a/b"))

@@ -5,10 +5,10 @@ import csv
 import html
 import io
 from dataclasses import dataclass
-from pathlib import Path as FilePath
 from typing import Literal, TypeAlias
 
 from core.errors import HostError
+from core.paths import path_of
 from core.report.svg.canvas import Canvas, own_file
 from core.report.svg.png import png
 from tui.chart.picture import picture
@@ -49,7 +49,7 @@ async def save(asked: Picture, form: Form, path: str) -> str:
 
 
 def _write(asked: Picture, form: Form, path: str) -> str:
-    target = FilePath(path).expanduser()
+    target = path_of(path)
     content = content_of(asked, form)
     try:
         with target.open("xb") as file:

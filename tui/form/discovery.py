@@ -14,6 +14,7 @@ from core.engines.llamacpp import find_llama_server
 from core.engines.registry import ENGINES
 from core.errors import HostError
 from core.machine.gpus import Gpu, Gpus
+from core.paths import hugging_face_hub, path_of
 
 _MOST_MODELS = 200
 _DEEPEST = 3
@@ -91,24 +92,16 @@ def _where(name: str) -> str:
 
 def model_folders() -> list[Path]:
     """Return where models usually are."""
-    home = Path.home()
+    home = path_of("~")
     named = os.environ.get("MODELS_DIR") or os.environ.get("LLAMA_CACHE")
     usual = [home / "models", Path("/models"), Path("/data/models"), Path("/mnt/models")]
     return [*([Path(named)] if named else []), home / ".cache/llama.cpp", *usual]
 
 
-def hub_cache() -> Path:
-    """Return the folder in which Hugging Face's library keeps what it fetched."""
-    if named := os.environ.get("HF_HUB_CACHE"):
-        return Path(named)
-    root = os.environ.get("HF_HOME") or str(Path.home() / ".cache" / "huggingface")
-    return Path(root) / "hub"
-
-
 def find_models() -> Iterator[FoundModel]:
     """Yield models of this machine: those in Hugging Face's cache, then those in usual folders."""
     below = (model for folder in model_folders() for model in _below(folder, 0))
-    yield from islice(chain(_cached(hub_cache()), below), _MOST_MODELS)
+    yield from islice(chain(_cached(hugging_face_hub()), below), _MOST_MODELS)
 
 
 def _cached(cache: Path) -> Iterator[FoundModel]:

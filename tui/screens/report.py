@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from textual.widget import Widget
 
+from core.paths import path_of
 from core.report.blocks import Block, Bullets, Code, Grid, Heading, Words
 from core.report.characters import one_line
 from core.report.handing_on import REPORT_FORMATS
@@ -126,9 +126,7 @@ class ReportView(View):
                 Ask("Write it to", suggested, check=check_new_file),
                 lambda path: (
                     self.autotuner.do(
-                        apart(
-                            commands.write_report, answer.stored.id, form, Path(path).expanduser()
-                        )
+                        apart(commands.write_report, answer.stored.id, form, path_of(path))
                     )
                     if path
                     else None

@@ -1,9 +1,9 @@
 """What several screens let the user do to a task: asked about first where it matters, then done."""
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.paths import is_there, path_of
 from core.report import Format
 from core.store import StoredTask
 from tui import commands
@@ -76,7 +76,7 @@ def ask_for_export(app: "Autotuner", task_id: int, ref: str) -> None:
 
         def write(path: str | None) -> None:
             if path is not None:
-                app.do(apart(commands.export_task, task_id, form, Path(path).expanduser()))
+                app.do(apart(commands.export_task, task_id, form, path_of(path)))
 
         app.push_screen(Ask("Write it to", f"{name}.{form}", check=check_new_file), write)
 
@@ -85,11 +85,11 @@ def ask_for_export(app: "Autotuner", task_id: int, ref: str) -> None:
 
 def check_new_file(text: str) -> str:
     """Return why nothing can be written to a file of that name, or an empty text."""
-    path = Path(text).expanduser()
+    path = path_of(text)
     if not text.strip():
         return "a name is needed"
-    if path.exists():
+    if is_there(path):
         return f"{path} is there already"
-    if not path.absolute().parent.is_dir():
+    if not is_there(path.absolute().parent):
         return f"there is no folder {path.absolute().parent}"
     return ""

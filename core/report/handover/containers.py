@@ -11,8 +11,7 @@ from core.report.handover.deployment import Deployment, deployment
 from core.report.handover.yaml_text import as_yaml
 from core.report.launch import PORT, shell_words
 from core.report.secret_words import with_variables
-
-_Mount = tuple[str, str, bool]
+from core.task import Mount
 
 
 def docker_run(deployed: Deployment) -> str | None:
@@ -113,26 +112,24 @@ def _from_home(path: str) -> str:
     return f'"$HOME"{shlex.quote(path[1:])}' if path.startswith("~/") else shlex.quote(path)
 
 
-def _is_plain(mount: _Mount) -> bool:
+def _is_plain(mount: Mount) -> bool:
     """Return whether colons can part its paths."""
-    return not any(":" in path for path in mount[:2])
+    return not any(":" in path for path in (mount.source, mount.target))
 
 
-def _short(mount: _Mount) -> str:
-    source, target, read_only = mount
-    return f"{source}:{target}{':ro' if read_only else ''}"
+def _short(mount: Mount) -> str:
+    return f"{mount.source}:{mount.target}{':ro' if mount.read_only else ''}"
 
 
-def _long(mount: _Mount) -> str:
+def _long(mount: Mount) -> str:
     """Return a mount as `--mount` takes it: fields of a CSV."""
-    source, target, read_only = mount
-    fields = ["type=bind", f"source={source}", f"target={target}", *["readonly"] * read_only]
+    fields = ["type=bind", f"source={mount.source}", f"target={mount.target}"]
+    fields += ["readonly"] * mount.read_only
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(fields)
     return line.getvalue()
 
 
-def _bind(mount: _Mount) -> dict[str, Any]:
-    source, target, read_only = mount
-    paths = {"source": _literal(source), "target": _literal(target)}
-    return {"type": "bind", **paths, "read_only": read_only}
+def _bind(mount: Mount) -> dict[str, Any]:
+    paths = {"source": _literal(mount.source), "target": _literal(mount.target)}
+    return {"type": "bind", **paths, "read_only": mount.read_only}

@@ -2,16 +2,19 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
+from core.engines.container import image_of, is_tagged, mounts_of
 from core.engines.registry import ENGINES
 from core.errors import AutotunerError
+from core.paths import path_of
 from core.report.conclusion import Conclusion
 from core.report.launch import PORT, at_usual_port
 from core.report.secret_words import secret_variables
-from core.task import Task, is_secret_name
+from core.task import Mount, is_secret_name
 
 _PATHS = ("/", "~", "./", "../")
+_CACHE = "~/.cache/huggingface"
 _WEIGHTS = {".gguf", ".safetensors", ".bin", ".pt"}
 """How the name of a model ends that is one file, and no folder."""
 
@@ -35,8 +38,8 @@ class Deployment:
     """Whether the tag was made up from the engine's version, or is missing."""
     inside: tuple[str, ...] | None
     """The command line in the container; None where it cannot be spelled."""
-    mounts: tuple[tuple[str, str, bool], ...]
-    """Source, which may begin with `~/`, target, whether read-only."""
+    mounts: tuple[Mount, ...]
+    """Their sources may begin with `~/`."""
     gpus: int
     shm_gib: float
     ipc: str
@@ -71,7 +74,7 @@ def deployment(conclusion: Conclusion) -> Deployment | None:
         image=image,
         guessed_tag=guessed,
         inside=inside,
-        mounts=_mounts(task, model),
+        mounts=mounts_of(task, _folder(model), _CACHE),
         gpus=0 if conclusion.simulated else len(chosen.gpus),
         shm_gib=task.container.shm_size_gib,
         ipc=task.container.ipc,
@@ -87,11 +90,9 @@ def _name(task: str) -> str:
 def _image(conclusion: Conclusion) -> tuple[str | None, bool]:
     task = conclusion.task.task
     engine = ENGINES.get(task.base_runtime)
-    image = task.container.image or (engine.image if engine else None)
-    if image is None or ":" in image.rpartition("/")[2]:
+    image = image_of(task, engine.image if engine else None)
+    if image is None or is_tagged(image):
         return image, False
-    if task.runtime_image_tag:
-        return f"{image}:{task.runtime_image_tag}", False
     if task.base_runtime == "llamacpp":
         return f"{image}:server-cuda", True
     began = conclusion.state.began
@@ -126,21 +127,12 @@ def local_model(conclusion: Conclusion) -> str | None:
     tail = PurePath(named).parts[-1 if named.startswith(_PATHS) else 0 :]
     if found.is_absolute() and found.parts[-len(tail) :] == tail:
         return str(found)
-    return str(Path(named).expanduser().absolute()) if named.startswith(_PATHS) else None
+    return str(path_of(named).absolute()) if named.startswith(_PATHS) else None
 
 
-def _mounts(task: Task, model: str | None) -> tuple[tuple[str, str, bool], ...]:
-    """Return the task's mounts, and where the model is if none of them has it."""
-    mounts = [
-        (str(Path(m.source).expanduser().absolute()), m.target, m.read_only)
-        for m in task.container.mounts
-    ]
+def _folder(model: str | None) -> str | None:
+    """Return the folder of a model's files, which need not be on this machine."""
     if model is None:
-        inside = task.engine.environment.get("HF_HOME") or "/root/.cache/huggingface"
-        mounts.append(("~/.cache/huggingface", inside, False))
-    else:
-        place = PurePath(model)
-        folder = str(place.parent if place.suffix.lower() in _WEIGHTS else place)
-        mounts.append((folder, folder, True))
-    # A target is mounted once: what the task says of it counts.
-    return tuple({target: (s, target, r) for s, target, r in reversed(mounts)}.values())[::-1]
+        return None
+    place = PurePath(model)
+    return str(place.parent if place.suffix.lower() in _WEIGHTS else place)

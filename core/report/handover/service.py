@@ -1,8 +1,8 @@
 """A systemd unit for a deployment on this machine."""
 
 from dataclasses import replace
-from pathlib import Path
 
+from core.paths import path_of
 from core.report.handover.containers import docker_pieces
 from core.report.handover.deployment import Deployment
 from core.report.secret_words import with_variables
@@ -13,13 +13,16 @@ def unit(deployed: Deployment) -> str | None:
 
     Secrets come from an environment file that only root can read.
     """
-    cached = deployed.argv is not None and any(s.startswith("~/") for s, _, _ in deployed.mounts)
+    cached = deployed.argv is not None and any(m.source.startswith("~/") for m in deployed.mounts)
     if deployed.argv is not None:
         program, *arguments = deployed.argv  # no variable is put into the program's name
         command, needs = f"{_word(program)} {_arguments(*arguments)}".rstrip(), ""
     elif deployed.image is not None and deployed.inside is not None:
-        home = str(Path.home())
-        mounts = tuple((s.replace("~", home, s[:2] == "~/"), t, r) for s, t, r in deployed.mounts)
+        home = str(path_of("~"))
+        mounts = tuple(
+            m.model_copy(update={"source": m.source.replace("~", home, m.source[:2] == "~/")})
+            for m in deployed.mounts
+        )
         # A service is ended by its main process; docker passes the signal on.
         pieces = docker_pieces(replace(deployed, mounts=mounts), _arguments, _arguments)
         command, needs = " ".join(pieces), "docker.service"
