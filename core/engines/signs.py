@@ -10,7 +10,7 @@ import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core.events import Failure, FailureKind
+from core.events import Failure, FailureKind, signal_name
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _from_exit(exit_code: int | None, telling: str, fallback: FailureKind) -> Fa
         message = "the server used an instruction that this CPU lacks (SIGILL)"
         advice = "use a build of the engine for this CPU, or other data types"
     elif exit_code < 0:
-        message = f"the server crashed with {signal.Signals(-exit_code).name}"
+        message = f"the server crashed with {signal_name(-exit_code)}"
     else:
         message = f"the server exited with status {exit_code}"
     return Failure(kind=FailureKind.CRASHED, message=message, evidence=telling[:500], advice=advice)

@@ -45,7 +45,7 @@ from core.events.occurrences import (
     decode,
     encode,
 )
-from core.events.processes import ProcessIdentity
+from core.events.processes import ProcessIdentity, signal_name
 from core.events.run_state import RunState
 from core.events.verdicts import Beside, SloVerdict, Verdict
 
@@ -102,4 +102,5 @@ __all__ = [
     "WinnerConfirmed",
     "decode",
     "encode",
+    "signal_name",
 ]

@@ -1,5 +1,7 @@
 """Which process is meant: a number alone is not enough, because the kernel gives it out again."""
 
+import signal
+
 from pydantic import Field
 
 from core.task import Frozen
@@ -16,3 +18,11 @@ class ProcessIdentity(Frozen):
 
     def __str__(self) -> str:
         return f"PID {self.pid}"
+
+
+def signal_name(number: int) -> str:
+    """Return what a signal is called; those for real time have numbers only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import HostError
-from core.events import ProcessIdentity
+from core.events import ProcessIdentity, signal_name
 from core.machine import guardian, identity, leftovers, masking, procfs, secrets_at_large
 
 _T = TypeVar("_T")
@@ -26,6 +25,10 @@ _START_SECONDS = 60.0
 """A guardian starts in tens of milliseconds; this is for a machine that swaps."""
 _ORPHAN_GRACE = 5.0
 """Seconds from SIGTERM to SIGKILL, at most, for those that lost their server and its guardian."""
+
+
+class GuardianKilledError(HostError):
+    """Somebody killed the guardian while it started the server; another one may live."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class ExitReport:
         if self.code is None:
             return "ended together with its guardian"
         if self.code < 0:
-            return f"ended by {signal.Signals(-self.code).name}"
+            return f"ended by {signal_name(-self.code)}"
         return f"exited with status {self.code}"
 
 
@@ -153,6 +156,7 @@ async def start(
             the files that they name.
 
     Raises:
+        GuardianKilledError: its guardian was killed; nothing is left of either.
         HostError: it cannot be started.
     """
     _make_private_folder(log.parent)
@@ -174,10 +178,11 @@ async def start(
     process = await asyncio.create_subprocess_exec(
         *command, stdin=PIPE, stdout=PIPE, stderr=STDOUT, start_new_session=True
     )
+    own = identity.identify(process.pid)  # None: it has ended without an order, and is reaped
     try:
         return await asyncio.wait_for(_handed_over(process, order, grace), _START_SECONDS)
     except BaseException as error:
-        await _give_up(process)
+        await _give_up(process, own)
         if isinstance(error, TimeoutError):
             raise HostError("the guardian process did not start within a minute") from None
         raise
@@ -196,7 +201,7 @@ async def _handed_over(process: Process, order: dict[str, Any], grace: float) ->
     with contextlib.suppress(ConnectionError):
         process.stdin.write(json.dumps(order).encode() + b"\n")
         await process.stdin.drain()
-    said = "silently"
+    said = ""
     async for line in process.stdout:
         match _report_in(line):
             case {"report": "started", "server": server, "guardian": own}:
@@ -205,7 +210,11 @@ async def _handed_over(process: Process, order: dict[str, Any], grace: float) ->
             case {"report": "refused", "reason": reason}:
                 raise HostError(f"the server cannot be started: {reason}")
         said = line.decode("utf-8", "replace").strip()  # a traceback, or the loader's complaints
-    raise HostError(f"the guardian process failed: {said}")
+    status = await process.wait()
+    if status < 0:
+        how = signal_name(-status)
+        raise GuardianKilledError(f"the guardian process was killed by {how} as it began")
+    raise HostError(f"the guardian process failed with status {status}: {said}")
 
 
 def _settle(future: asyncio.Future[_T], result: _T) -> None:
@@ -214,10 +223,13 @@ def _settle(future: asyncio.Future[_T], result: _T) -> None:
         future.set_result(result)
 
 
-async def _give_up(process: Process) -> None:
+async def _give_up(process: Process, own: ProcessIdentity | None) -> None:
+    """Wait until nothing is left of a launch."""
     assert process.stdin is not None
     process.stdin.close()
-    await process.wait()
+    status = await process.wait()
+    if status != 0 and own is not None:  # it could not see the server's tree off itself
+        await asyncio.to_thread(leftovers.end, only=own, grace=0.0)
 
 
 def _report_in(line: bytes) -> dict[str, Any]:

@@ -55,6 +55,7 @@ from core.load.server_metrics import with_server_metrics
 from core.load.server_watch import ServerWatch, reset_cache
 from core.machine import masking, ports, secrets_at_large
 from core.machine.gpu_recorder import GpuRecorder
+from core.machine.supervision import GuardianKilledError
 from core.run.budget import Cost, has_time, spent
 from core.run.company import with_company
 from core.run.gpu_use import with_gpu_use
@@ -176,7 +177,8 @@ class ExperimentRun:
         except StoreError:
             raise
         except (HostError, UsageError) as error:
-            return Failure(kind=FailureKind.ENVIRONMENT, message=str(error))
+            transient = isinstance(error, GuardianKilledError)
+            return Failure(kind=FailureKind.ENVIRONMENT, message=str(error), transient=transient)
         return None
 
     def _futile(self) -> str | None:

@@ -5,8 +5,9 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 
-from tests.chaos.struck import PATIENCE, Struck
+from tests.chaos.struck import PATIENCE, Struck, children_of
 
 Fault = Callable[[Struck], Awaitable[str | None]]
 
@@ -84,9 +85,29 @@ async def taken_port(struck: Struck) -> str | None:
 
 def crash(phase: str) -> Fault:
     """The server crashes by itself in a phase of its life."""
+    return _ordered(f"crash-{phase}", f"a crash while {phase}")
 
+
+def strike_guardian(phase: str) -> Fault:
+    """SIGKILL to the guardian in a phase of its server, which does it itself, to be in time."""
+    return _ordered(f"strike-{phase}", f"SIGKILL to guardian while {phase}")
+
+
+async def strike_launching_guardian(struck: Struck) -> str | None:
+    """SIGKILL to a guardian that has not started its server yet."""
+    while not await struck.ended(within=0.001):
+        for pid in struck.children():
+            with suppress(OSError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes()
+                if b"guardian.py" in words and not children_of(pid):
+                    _signal(pid, signal.SIGKILL)
+                    return "SIGKILL to guardian while launching"
+    return None
+
+
+def _ordered(order: str, what: str) -> Fault:
     async def fault(struck: Struck) -> str | None:
-        return f"a crash while {phase}" if await _obeyed(struck, f"crash-{phase}") else None
+        return what if await _obeyed(struck, order) else None
 
     return fault
 
@@ -113,6 +134,7 @@ FAULTS: tuple[Fault, ...] = (
     kill_one("runner", signal.SIGINT),
     kill_one("runner", signal.SIGHUP),
     kill_one("guardian", signal.SIGKILL),
+    strike_launching_guardian,
     kill_one("server", signal.SIGKILL),
     kill_one("server", signal.SIGSTOP),
     kill_one("worker", signal.SIGKILL),
@@ -122,7 +144,11 @@ FAULTS: tuple[Fault, ...] = (
     second_runner,
 )
 
-MISDEEDS = (taken_port, crash("starting"), crash("warming"), crash("measuring"))
+MISDEEDS = (
+    taken_port,
+    *(crash(phase) for phase in ("starting", "warming", "measuring")),
+    *(strike_guardian(phase) for phase in ("starting", "warming", "measuring", "stopping")),
+)
 """What only the nasty server does."""
 
 

@@ -4,6 +4,7 @@ It forks a worker and a daemon with a session of its own, which hold its port, n
 ends; it tells its log its token and floods it. Files in the folder ORDERS have it misbehave once:
 
     crash-starting · crash-warming · crash-measuring    it crashes then
+    strike-starting · -warming · -measuring · -stopping it kills its guardian then
     give-up-port                                        it lets a stranger take its port first
 """
 
@@ -32,9 +33,13 @@ def ordered(what: str) -> bool:
     return True
 
 
-def crash() -> None:
-    signal.signal(signal.SIGSEGV, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGSEGV)
+def misbehave(phase: str) -> None:
+    """Do what was ordered for this phase of the server's life, if anything was."""
+    if ordered(f"strike-{phase}"):
+        os.kill(os.getppid(), signal.SIGKILL)
+    if ordered(f"crash-{phase}"):
+        signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGSEGV)
 
 
 def sleep_for_good() -> None:
@@ -110,8 +115,7 @@ async def serve(listener: socket.socket, batch: int) -> None:
             writer.write(answer("200 OK", {"choices": [{"text": " x"}], "usage": usage}))
             return
         streams += 1
-        if ordered("crash-warming") or (streams > MEASURING and ordered("crash-measuring")):
-            crash()
+        misbehave("measuring" if streams > MEASURING else "warming")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
         writer.write(b"Transfer-Encoding: chunked\r\n\r\n")
         for _ in range(tokens):
@@ -134,10 +138,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--batch", type=int, default=1)
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    own = os.getpid()
+    signal.signal(signal.SIGTERM, lambda *_: misbehave("stopping") if os.getpid() == own else None)
     print("args:", vars(options), "token:", os.environ.get("HF_TOKEN"), flush=True)
-    if ordered("crash-starting"):
-        crash()
+    misbehave("starting")
     if ordered("give-up-port"):
         give_up_port(options.port)
     listener = socket.create_server(("127.0.0.1", options.port))

@@ -165,6 +165,11 @@ class Struck:
             for p in found
         ]
 
+    def children(self) -> list[int]:
+        """Numbers of the runner's own children."""
+        assert self.runner is not None
+        return children_of(self.runner.pid)
+
     def levels(self) -> dict[tuple[int, int], str] | None:
         """Every committed load level, by experiment and index; None: no task was ever stored."""
         if not self.query("SELECT 1 FROM task"):
@@ -267,6 +272,15 @@ def role_of(words: list[str]) -> str:
     if str(SERVER) in line or "core.engines.simulated" in line:
         return "server"
     return "runner"
+
+
+def children_of(pid: int) -> list[int]:
+    """Numbers of the children that any of its threads has."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, task.read_text().split())
+    return found
 
 
 def parent_of(pid: int) -> int:

@@ -57,6 +57,7 @@ def test_the_most_telling_sign_wins_over_the_first() -> None:
         (-9, "out_of_memory", "killed from outside"),
         (-4, "crashed", "SIGILL"),
         (-11, "crashed", "SIGSEGV"),
+        (-40, "crashed", "signal 40"),
         (3, "crashed", "status 3"),
         (None, "start_timeout", "did not get ready"),
     ],
