@@ -74,6 +74,7 @@ class Bayesian:
         """Give every configuration its place, which depends on what flags left out come to."""
         self._space = space
         self._points = Points(space)
+        self._key_of_row: dict[bytes, str | None] = {}
         self._opening = Opening(self._points, self._seed, self._budget)
         self._kernels = Kernels()
         whole = self._points.enumerate(ENUMERATED)
@@ -120,6 +121,16 @@ class Bayesian:
             self._space.key(configuration) not in self._tried
             and self._space.allowed(configuration) is None
         )
+
+    def _new_row(self, row: Rows) -> bool:
+        """The same of a point; the promising ones are looked at again and again."""
+        place = row.tobytes()
+        if place not in self._key_of_row:
+            configuration = self._points.configuration(row)
+            allowed = self._space.allowed(configuration) is None
+            self._key_of_row[place] = self._space.key(configuration) if allowed else None
+        key = self._key_of_row[place]
+        return key is not None and key not in self._tried
 
     def _from_opening(self) -> Proposal | None:
         for configuration, reason in self._planned():
@@ -178,7 +189,7 @@ class Bayesian:
         """Return the candidates worth drawing for: the highest ranked that may be tried."""
         kept: list[int] = []
         for candidate in np.argsort(-rank, kind="stable").tolist():
-            if self._new(self._points.configuration(rows[candidate])):
+            if self._new_row(rows[candidate]):
                 kept.append(candidate)
                 if len(kept) == _SHORTLIST:
                     break

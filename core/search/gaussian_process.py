@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtri
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 from scipy.optimize import Bounds, minimize
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -103,28 +103,44 @@ def matern_with_slope(squared: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Group:
-    """Outputs that were observed at the same points, with the same noise."""
+    """Outputs that were observed at the same points, with noise that differs by a factor alone."""
 
     points: npt.NDArray[np.intp]
     outputs: npt.NDArray[np.intp]
+    noise: Array
+    """Factor on the variance of the noise of every point, (points,)."""
+    relative: Array
+    """The same of every output, on top of it, (outputs,)."""
 
     @cached_property
     def square(self) -> tuple[Any, ...]:
         """The index of these points' part of a covariance matrix."""
         return np.ix_(self.points, self.points)
 
+    def equally_noisy(self) -> list["Group"]:
+        """Return the outputs grouped by how noisy they are."""
+        return [
+            Group(self.points, self.outputs[alike], factor * self.noise, np.ones(alike.sum()))
+            for factor in np.unique(self.relative)
+            for alike in [self.relative == factor]
+        ]
+
 
 def groups_of(targets: Array, noise: Array) -> list[Group]:
     """Return the outputs grouped by where and how noisily they were observed; NaN: not at all."""
     seen = ~np.isnan(targets)
-    patterns: dict[bytes, list[int]] = {}
-    for output in range(targets.shape[1]):
-        pattern = seen[:, output].tobytes() + noise[:, output].tobytes()
-        patterns.setdefault(pattern, []).append(output)
+    patterns: dict[bytes, tuple[npt.NDArray[np.intp], Array, list[int], list[float]]] = {}
+    for output in np.flatnonzero(seen.any(axis=0)).tolist():
+        points = np.flatnonzero(seen[:, output])
+        relative = noise[points[0], output]
+        own = noise[points, output] / relative
+        pattern = seen[:, output].tobytes() + np.round(own, 9).tobytes()
+        _, _, outputs, factors = patterns.setdefault(pattern, (points, own, [], []))
+        outputs.append(output)
+        factors.append(float(relative))
     return [
-        Group(np.flatnonzero(seen[:, outputs[0]]), np.array(outputs, dtype=np.intp))
-        for outputs in patterns.values()
-        if seen[:, outputs[0]].any()
+        Group(points, np.array(outputs, dtype=np.intp), own, np.array(factors))
+        for points, own, outputs, factors in patterns.values()
     ]
 
 
@@ -152,8 +168,8 @@ class Fit:
         self._pairs = np.triu_indices(squared.shape[1], 1)
         self._squared = np.ascontiguousarray(squared[:, *self._pairs])
         self._targets = targets
-        self._noise = np.ones_like(targets) if noise is None else noise
-        self._groups = groups_of(targets, self._noise)
+        groups = groups_of(targets, np.ones_like(targets) if noise is None else noise)
+        self._groups = [part for group in groups for part in group.equally_noisy()]
         self._mean, self._deviation = prior.stacked(len(squared))
         self._tempering = tempering
 
@@ -207,8 +223,7 @@ class Fit:
         loss = own = noisy = 0.0
         for group in self._groups:
             part = covariance[group.square]
-            noise = self._noise[group.points, group.outputs[0]]
-            part[np.diag_indices_from(part)] = kernel.signal + kernel.noise * noise + JITTER
+            part.flat[:: len(part) + 1] = kernel.signal + kernel.noise * group.noise + JITTER
             targets = self._targets[group.points][:, group.outputs]
             factor, failed = dpotrf(part, clean=0)
             if failed:
@@ -221,7 +236,7 @@ class Fit:
             steep = 0.5 * (count * inverse - weighted @ weighted.T)
             slope[group.square] += steep
             own += float(steep.trace())
-            noisy += float(noise @ steep.diagonal())
+            noisy += float(group.noise @ steep.diagonal())
         # Each pair stands for two entries of the symmetric matrix.
         return loss, 2.0 * slope[self._pairs], own, noisy
 
@@ -239,20 +254,23 @@ class Process:
         """
         factors = np.ones_like(targets) if noise is None else noise
         self.kernel = kernel
-        self._outputs = targets.shape[1]
-        self._groups = groups_of(targets, factors)
         covariance = self.covariance(squared)
-        self._inverses: list[Array] = []
-        self._weighted: list[Array] = []
-        for group in self._groups:
-            part = covariance[group.square]
-            own = kernel.noise * factors[group.points, group.outputs[0]] + JITTER
-            part[np.diag_indices_from(part)] += own
-            factor, _ = dpotrf(part, lower=1)
-            inverse, _ = dtrtri(factor, lower=1)
-            self._inverses.append(inverse)
+        groups = groups_of(targets, factors)
+        # Every group's covariance by its eigenvectors, side by side: outputs that differ in how
+        # noisy they are alone share them, and a prediction is one product for all outputs.
+        ends = np.cumsum([0, *(len(group.points) for group in groups)])
+        self._vectors: Array = np.zeros((len(targets), ends[-1]))
+        self._inverse: Array = np.zeros((ends[-1], targets.shape[1]))
+        self._weighted: Array = np.zeros((ends[-1], targets.shape[1]))
+        for group, start, end in zip(groups, ends, ends[1:], strict=False):
+            root = 1.0 / np.sqrt(group.noise)
+            values, vectors = np.linalg.eigh(root[:, None] * covariance[group.square] * root)
+            vectors *= root[:, None]
+            noisy = np.maximum(values, 0.0)[:, None] + kernel.noise * group.relative + JITTER
             observed = targets[np.ix_(group.points, group.outputs)]
-            self._weighted.append(inverse.T @ (inverse @ observed))
+            self._vectors[group.points, start:end] = vectors
+            self._inverse[start:end, group.outputs] = 1.0 / noisy
+            self._weighted[start:end, group.outputs] = (vectors.T @ observed) / noisy
 
     def covariance(self, squared: Floats) -> Floats:
         """Return the covariance at squared distances by parameter, (parameters, …)."""
@@ -274,17 +292,11 @@ class Process:
 
         As exact as `cross` is: in single precision where that is.
         """
-        mean = np.zeros((len(cross), self._outputs), dtype=cross.dtype)
-        variance = np.full_like(mean, self.kernel.signal)
-        for group, inverse, weighted in zip(
-            self._groups, self._inverses, self._weighted, strict=True
-        ):
-            whole = len(group.points) == cross.shape[1]
-            known = cross if whole else cross[:, group.points]
-            mean[:, group.outputs] = known @ weighted.astype(cross.dtype)
-            half = known @ inverse.T.astype(cross.dtype)
-            left = self.kernel.signal - np.einsum("ij,ij->i", half, half)
-            variance[:, group.outputs] = np.maximum(left, 1e-6 * self.kernel.signal)[:, None]
+        part = cross @ self._vectors.astype(cross.dtype)
+        mean: Floats = part @ self._weighted.astype(cross.dtype)
+        np.square(part, out=part)
+        variance: Floats = self.kernel.signal - part @ self._inverse.astype(cross.dtype)
+        np.maximum(variance, 1e-6 * self.kernel.signal, out=variance)
         return mean, variance
 
     def joint(self, cross: Floats, covariance: Floats) -> tuple[Floats, Floats]:
@@ -294,12 +306,9 @@ class Process:
             cross: covariances with the observed points, (points, observed).
             covariance: prior covariances of the points, (points, points).
         """
-        group = next(group for group in self._groups if 0 in group.outputs)
-        place = self._groups.index(group)
-        half = cross[:, group.points] @ self._inverses[place].T
-        column = list(group.outputs).index(0)
-        mean: Floats = cross[:, group.points] @ self._weighted[place][:, column]
-        return mean, covariance - half @ half.T
+        part = cross @ self._vectors
+        mean: Floats = part @ self._weighted[:, 0]
+        return mean, covariance - (part * self._inverse[:, 0]) @ part.T
 
 
 def correlation_of(targets: Array) -> Array:

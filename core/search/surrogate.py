@@ -36,6 +36,9 @@ _EVERY = 3
 _BLOCK = 1024
 """Candidates looked at in one piece: what is computed of them fits a processor's cache."""
 
+_TABLE = 512
+"""Most combinations of values in one table, likewise."""
+
 _NOISIEST = 100.0
 """Most that one level's noise may count for another's, as a factor on its variance."""
 
@@ -44,23 +47,48 @@ _OPTIMISM = 0.4
 
 
 class Encoding:
-    """Candidates as one-hot rows, so that a kernel over all of them is one matrix product."""
+    """Candidates as places in a few tables, so that sums over parameters are looked up in pieces.
+
+    A table holds every combination of the values of some parameters.
+    """
 
     def __init__(self, axes: Sequence[Axis], rows: Rows) -> None:
         self.axes = axes
         self.rows = rows
         sizes = [len(axis.table) for axis in axes]
-        ends = np.cumsum([0, *sizes])
         self.parameter = np.repeat(np.arange(len(axes)), sizes)
-        """Which parameter each column belongs to."""
-        self.one_hot = np.zeros((len(rows), ends[-1]), dtype=np.float32)
+        """Which parameter each value of all axes belongs to."""
+        self._tables: list[list[slice]] = []
+        self._places: list[npt.NDArray[np.intp]] = []
+        ends = np.cumsum([0, *sizes]).tolist()
+        combinations = _TABLE
         for number, size in enumerate(sizes):
-            columns = ends[number] + rows[:, number] % size
-            self.one_hot[np.arange(len(rows)), columns] = 1.0
+            place = (rows[:, number] % size).astype(np.intp)
+            combinations *= size
+            if combinations > _TABLE:
+                self._tables.append([])
+                self._places.append(np.zeros_like(place))
+                combinations = size
+            self._tables[-1].append(slice(ends[number], ends[number + 1]))
+            self._places[-1] = self._places[-1] * size + place
 
-    def part(self, chosen: npt.NDArray[np.intp]) -> "Encoding":
-        """Return some of the rows, in that order."""
-        return Encoding(self.axes, self.rows[chosen])
+    def tables(self, by_value: Floats) -> list[Floats]:
+        """Return the sums of every combination, from (values of all axes, …)."""
+        found: list[Floats] = []
+        for first, *others in self._tables:
+            table = by_value[first]
+            for values in others:
+                table = (table[:, None] + by_value[values]).reshape(-1, *table.shape[1:])
+            found.append(table)
+        return found
+
+    def sums(self, tables: Sequence[Floats], start: int, stop: int) -> Floats:
+        """Return the sums over all parameters of some candidates, (candidates, …)."""
+        first, *others = zip(tables, self._places, strict=True)
+        total: Floats = first[0].take(first[1][start:stop], axis=0)
+        for table, places in others:
+            total += table.take(places[start:stop], axis=0)
+        return total
 
 
 class Told:
@@ -139,10 +167,12 @@ class Model:
 
     def believe(self, encoding: Encoding) -> Belief:
         """Return what is believed of candidates, in the targets' units."""
-        told = self._scaled(encoding)
+        tables = [encoding.tables(part) for part in self._by_value(encoding)]
         count = max(len(encoding.rows), 1)
         parts = [
-            self._belief(self._cross(encoding.one_hot[start : start + _BLOCK], *told))
+            self._belief(
+                self._cross(*(encoding.sums(table, start, start + _BLOCK) for table in tables))
+            )
             for start in range(0, count, _BLOCK)
         ]
         if len(parts) == 1:
@@ -162,17 +192,20 @@ class Model:
         """Return what is believed of what was told, and is pending: measurements without noise."""
         return self._belief(self.process.covariance(self.told.squared))
 
-    def _scaled(self, encoding: Encoding) -> tuple[Floats, Floats]:
+    def _by_value(self, encoding: Encoding) -> tuple[Floats, Floats]:
         """Return what every value adds to the squared distance from what was told, and to the
-        additive correlation with it; each (values of all axes, told)."""
-        weights = self.kernel.weights[encoding.parameter][:, None]
+        additive part of the covariance with it; each (values of all axes, told)."""
+        kernel = self.kernel
+        weights = kernel.weights[encoding.parameter][:, None]
         scaled = (weights * self.told.to_values).astype(np.float32)
-        return scaled, matern(scaled) / np.float32(len(encoding.axes))
+        each = kernel.signal * kernel.additive / len(encoding.axes)
+        return scaled, np.float32(each) * matern(scaled)
 
-    def _cross(self, one_hot: Floats, scaled: Floats, alone: Floats) -> Floats:
-        squared: Floats = one_hot @ scaled
-        np.maximum(squared, 0.0, out=squared)
-        return self.process.mix(one_hot @ alone, matern(squared))
+    def _cross(self, squared: Floats, alone: Floats) -> Floats:
+        covariance = matern(squared)
+        covariance *= np.float32(self.kernel.signal * (1.0 - self.kernel.additive))
+        covariance += alone
+        return covariance
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Arena:
             held = [figures <= bounds[metric] for metric, figures in worst.items()]
             enough = np.logical_and.reduce(held).mean() >= self.problem.feasible
             strict, loose = (strict, share) if enough else (share, loose)
-        return _hard({metric: self._bound(figures, loose) for metric, figures in worst.items()})
+        return hard({metric: self._bound(figures, loose) for metric, figures in worst.items()})
 
     def _worst(self, metric: str) -> npt.NDArray[np.float64]:
         """Return a metric at the level that is worst; infinite where the server died."""
@@ -236,7 +236,8 @@ class Arena:
         )
 
 
-def _hard(bounds: dict[str, float]) -> Slo:
+def hard(bounds: dict[str, float]) -> Slo:
+    """Return hard SLOs of these metrics, without tolerance."""
     sections: dict[str, dict[str, object]] = {}
     for metric, threshold in bounds.items():
         family, _, statistic = metric.rpartition("_")

@@ -106,7 +106,7 @@ def _fingerprint(problem: Problem, configurations: tuple[Configuration, ...]) ->
     played = (problem.model, problem.gpu, problem.fixed, problem.parameters, problem.workloads)
     digest = hashlib.sha256(repr(played).encode())
     for configuration in configurations[::step]:
-        levels, start, figures = _figures(problem, configuration)
+        levels, start, figures = figures_of(problem, configuration)
         digest.update(repr((levels, round(start, 6), np.round(figures, 9).tolist())).encode())
     return digest.hexdigest()[:16]
 
@@ -116,9 +116,9 @@ def _build(problem: Problem, configurations: tuple[Configuration, ...], path: Pa
     measured = np.zeros(count, dtype=np.int64)
     start = np.zeros(count)
     figures = np.full((count, levels, len(FIGURES)), np.nan)
-    gpus = np.array([_gpus(problem, c) for c in configurations])
+    gpus = np.array([gpus_of(problem, c) for c in configurations])
     for row, configuration in enumerate(configurations):
-        measured[row], start[row], figures[row] = _figures(problem, configuration)
+        measured[row], start[row], figures[row] = figures_of(problem, configuration)
         if row % 500 == 499 and sys.stderr.isatty():
             print(f"{problem.name}: {row + 1} of {count}", file=sys.stderr)
     partial = path.with_suffix(f".{os.getpid()}.npz")
@@ -126,9 +126,10 @@ def _build(problem: Problem, configurations: tuple[Configuration, ...], path: Pa
     partial.replace(path)
 
 
-def _figures(
+def figures_of(
     problem: Problem, configuration: Configuration
 ) -> tuple[int, float, npt.NDArray[np.float64]]:
+    """Return the levels that are measured to the end, the seconds that starting takes, figures."""
     played: Simulation = simulate(
         {**problem.fixed, **configuration, "noise": 0},
         problem.workloads,
@@ -137,7 +138,7 @@ def _figures(
     )
     figures = np.full((len(problem.workloads), len(FIGURES)), np.nan)
     for index, level in enumerate(played.levels):
-        figures[index] = _level_figures(level, _gpus(problem, configuration))
+        figures[index] = _level_figures(level, gpus_of(problem, configuration))
     return len(played.levels), played.start_seconds + _STOP, figures
 
 
@@ -150,6 +151,7 @@ def _level_figures(level: LevelResult, gpus: int) -> list[float]:
     return [*figures, level.total_throughput / gpus, level.duration]
 
 
-def _gpus(problem: Problem, configuration: Configuration) -> int:
+def gpus_of(problem: Problem, configuration: Configuration) -> int:
+    """Return how many GPUs a launch takes."""
     flags = {**problem.fixed, **configuration}
     return int(flags.get("tp-size") or 1) * int(flags.get("dp-size") or 1)
