@@ -168,7 +168,12 @@ def latency_metric(task: Task) -> str:
 
 
 def alternatives(
-    experiments: Sequence[Experiment], recommended: Experiment, task: Task, *, noise: float
+    experiments: Sequence[Experiment],
+    recommended: Experiment,
+    task: Task,
+    fresh: Callable[[Experiment], Sequence[Experiment]],
+    *,
+    noise: float,
 ) -> tuple[Alternative, ...]:
     """Return the feasible experiments that are best in a respect in which they beat `recommended`.
 
@@ -176,12 +181,19 @@ def alternatives(
         experiments: those that could be deployed.
         recommended: what they are held against.
         task: what was asked for.
+        fresh: returns the launches that measured an experiment's configuration anew. Where there
+            are any, their mean counts, as in the verdict: one figure of a search is partly luck.
         noise: share of a figure by which two measurements of the same may differ; a difference
             within it is none.
     """
     found = []
-    for respect, metric, sign, read in _respects(task):
+    for respect, metric, sign, read_one in _respects(task):
         least = _LEAST_START if respect == "start" else 0.0
+
+        def read(e: Experiment, read_one: _Read = read_one) -> float | None:
+            known = [f for run in fresh(e) or [e] if (f := read_one(run)) is not None]
+            return fmean(known) if known else None
+
         own = read(recommended)
         if own is None:
             continue
@@ -189,7 +201,9 @@ def alternatives(
         if not rated:
             continue
         _, _, best, figure = min(rated)
-        if best is recommended or sign * figure >= sign * own - max(noise * abs(own), least):
+        if best.configuration == recommended.configuration:
+            continue
+        if sign * figure >= sign * own - max(noise * abs(own), least):
             continue
         found.append(
             Alternative(

@@ -163,7 +163,8 @@ def _alternatives(
     if conclusion.recommended is None:
         return ()
     noise = noise_between(conclusion.confirmed)
-    return alternatives(feasible, conclusion.recommended, conclusion.task.task, noise=noise)
+    task = conclusion.task.task
+    return alternatives(feasible, conclusion.recommended, task, conclusion.fresh, noise=noise)
 
 
 def noise_between(confirmed: Gain | None) -> float:

@@ -335,3 +335,27 @@ def test_what_held_the_slos_in_the_search_alone_is_told_with_its_reasons() -> No
         "No configuration holds the SLOs. Experiment 1 is nearest: it did in the search, and not "
         "when it was launched anew (TTFT mean of 0.4 s is over 0.2 s)."
     )
+
+
+def test_a_lucky_figure_of_the_search_is_no_alternative_to_what_fresh_launches_gave() -> None:
+    text = text_for("minimize_latency")
+    run = concluded(
+        measured(0, DEFAULTS, text=text, e2e=2.0, throughput=1000),
+        measured(1, RADIX_ON, text=text, e2e=1.5, throughput=1300),
+        measured(2, DEFAULTS, text=text, e2e=1.6, throughput=1310),
+        measured(3, RADIX_ON, text=text, e2e=1.6, throughput=1270),
+        text=text,
+    )
+    run.state.confirmation = confirmed("indistinct", low=-0.02, high=0.13).confirmation
+    assert run.state.confirmation is not None
+    [contender], defaults = run.state.confirmation.contenders, run.state.confirmation.defaults
+    assert defaults is not None
+    run.state.confirmation = run.state.confirmation.model_copy(
+        update={
+            "contenders": (contender.model_copy(update={"runs": (3,)}),),
+            "defaults": defaults.model_copy(update={"runs": (2,)}),
+        }
+    )
+    kept = Conclusion(run.task, run.state)
+    assert kept.recommended is kept.baseline
+    assert findings(kept).alternatives == ()
