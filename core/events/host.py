@@ -68,5 +68,8 @@ class HostDescription(Frozen):
     """The files that the model was served from."""
     executable: str = ""
     """Absolute path of the engine's program or interpreter; empty where it is in a container."""
+    folder: str = ""
+    """Absolute path of the folder that relative paths of the task start from; empty where it was
+    not told."""
     task_sha256: str
     """SHA-256 of the task file's text as the store keeps it."""

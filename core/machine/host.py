@@ -31,6 +31,7 @@ def describe_host(
         gpus=tuple(_described(gpu, gpus) for gpu in gpus.present()),
         model=model,
         executable=program(executable),
+        folder=working_folder(),
         task_sha256=task_sha256,
     )
 
@@ -57,6 +58,14 @@ def governor(folder: Path = Path("/sys/devices/system/cpu")) -> str:
 def program(executable: str) -> str:
     """Return the absolute path of a program; as it is named where PATH has none of that name."""
     return shutil.which(executable) or executable
+
+
+def working_folder() -> str:
+    """Return the folder that relative paths start from; empty if it has been removed."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""
 
 
 def _described(gpu: Gpu, gpus: Gpus) -> GpuDescription:

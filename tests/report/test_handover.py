@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from core.events import HostDescribed
 from core.report import Conclusion, findings, print_result, run_document
 from core.report.handover import Document, documents
 from core.report.handover.reproduce import expectation
@@ -125,6 +126,21 @@ def test_a_model_of_the_users_own_is_named_by_its_whole_path() -> None:
     known = files(conclusion(list(run_events([list(made)], text=text)), text))
     assert parse_task(known["reproduce.yaml"].text).task.model.id_or_path == whole
     assert f"--model-path {whole}" in known["launch.sh"].text.replace("\\\n   ", "")
+
+
+def test_files_of_requests_are_named_by_their_whole_path_from_where_the_task_was_run() -> None:
+    requests = "dataset_url: prompts/chat.jsonl, trace: {source: day.csv}"
+    text = TEXT.replace("benchmark: {", f"benchmark: {{{requests}, ")
+    events = [*run_events([list(experiment_events(0, DEFAULTS, at=1_700_000_000.0, text=text))])]
+    host = served().state.hosts[-1].model_copy(update={"folder": "/srv/tuning"})
+    events.insert(1, HostDescribed(at=1_700_000_000.0, host=host))
+    task = parse_task(files(conclusion(events, text))["reproduce.yaml"].text).task
+    assert task.benchmark.dataset_url == "/srv/tuning/prompts/chat.jsonl"
+    assert task.benchmark.trace is not None
+    assert task.benchmark.trace.source == "/srv/tuning/day.csv"
+    remote = text.replace("prompts/chat.jsonl", "https://example.com/chat.jsonl")
+    task = parse_task(files(conclusion(events, remote))["reproduce.yaml"].text).task
+    assert task.benchmark.dataset_url == "https://example.com/chat.jsonl"
 
 
 def test_launches_that_were_not_compared_tell_their_noise() -> None:

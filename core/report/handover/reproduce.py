@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import stdev
 from typing import Any
 
@@ -53,6 +54,19 @@ def _noise(conclusion: Conclusion, runs: Sequence[int]) -> float | None:
     return (stdev(logs) or None) if len(logs) > 1 else None
 
 
+def _folder(conclusion: Conclusion) -> str:
+    hosts = conclusion.state.hosts
+    return hosts[-1].folder if hosts else ""
+
+
+def _name_whole_paths(benchmark: dict[str, Any], folder: Path) -> None:
+    """Put the absolute path of each file that requests come from in place of a relative one."""
+    for section, name in ((benchmark, "dataset_url"), (benchmark.get("trace") or {}, "source")):
+        source = section.get(name)
+        if source and "://" not in source:
+            section[name] = str((folder / Path(source).expanduser()).absolute())
+
+
 def reproduce(conclusion: Conclusion, found: Findings) -> str | None:
     """Return the task file; None where nothing is to be recommended.
 
@@ -70,6 +84,7 @@ def reproduce(conclusion: Conclusion, found: Findings) -> str | None:
         pinned = {next(iter(task.parameters)): [None]}  # left out, as in the defaults
     if model := local_model(conclusion):
         document["model"]["id_or_path"] = model
+    _name_whole_paths(document.get("benchmark", {}), Path(_folder(conclusion)))
     document["task_name"] = f"{task.task_name}-verify"
     document["parameters"] = pinned
     kept = task.optimization.model_dump(
