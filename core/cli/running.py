@@ -172,13 +172,19 @@ def _stopped_by_signals() -> Iterator[list[signal.Signals]]:
             with contextlib.suppress(OSError):  # the terminal may be gone, and that is the reason
                 print("stopping: ending the server, keeping what is measured …", file=sys.stderr)
 
-    for number in _INTERRUPTS:
+    heeded = [number for number in _INTERRUPTS if not _started_without_hangups(number)]
+    for number in heeded:
         loop.add_signal_handler(number, stop, number)
     try:
         yield caught
     finally:
-        for number in _INTERRUPTS:
+        for number in heeded:
             loop.remove_signal_handler(number)
+
+
+def _started_without_hangups(number: signal.Signals) -> bool:
+    """Return whether this is SIGHUP, and `nohup` has us outlive the terminal."""
+    return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
 
 
 def _exit_status(ending: RunEnded, caught: list[signal.Signals]) -> int:

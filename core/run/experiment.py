@@ -62,6 +62,7 @@ from core.run.gpu_use import with_gpu_use
 from core.run.hosting import Berth
 from core.run.levels import ascending, at_load, spoiled_by
 from core.run.orders import Order, Workbench
+from core.run.to_its_end import to_its_end
 from core.task import Level, is_secret_name
 from core.verdict import judge, objective_metric
 
@@ -132,7 +133,8 @@ class ExperimentRun:
                     self._judge(None, outcome=Outcome.CANCELLED)
                 raise
             finally:
-                await _to_its_end(asyncio.create_task(self._tear_down()))
+                if await to_its_end(asyncio.create_task(self._tear_down())):
+                    raise asyncio.CancelledError
         return self._record
 
     @property
@@ -469,16 +471,3 @@ def _tried(probe: Probe) -> str:
     """Return what came of one load: `a load of 32 holds the SLOs`."""
     what = "holds" if probe.holds else "does not hold"
     return f"a load of {probe.load:.4g} {what} the SLOs"
-
-
-async def _to_its_end(work: asyncio.Task[None]) -> None:
-    """Wait until it is done; who is cancelled meanwhile is so only then."""
-    cancelled = False
-    while not work.done():
-        try:
-            await asyncio.wait({work})
-        except asyncio.CancelledError:
-            cancelled = True
-    work.result()
-    if cancelled:
-        raise asyncio.CancelledError

@@ -22,6 +22,7 @@ from core.events import (
     Outcome,
     RunBegan,
     RunEnded,
+    RunState,
     SearchAdvanced,
     SearchEnded,
     SearchReopened,
@@ -42,6 +43,7 @@ from core.run.orders import Order, Workbench
 from core.run.outlook import noise_and_drift, outlook, power_in_words, what_next
 from core.run.packing import width
 from core.run.steps import Attribute, Conclude, EndSearch, Measure, Reopen, Step, Stop, Wait
+from core.run.to_its_end import to_its_end
 from core.run.view import View
 from core.run.warm_start import Earlier, earlier_run
 from core.search import choose
@@ -90,13 +92,16 @@ class Runner:
         Raises:
             StoreError: results could not be kept.
         """
-        self._version = await asyncio.to_thread(installed_version, self._engine, self._task)
-        state = await self._store.resume(self._stored.id)
+        preparing = asyncio.create_task(self._prepare())
+        stopped = await to_its_end(preparing)  # an engine may take seconds to tell its version
+        self._version, state = preparing.result()
         async with Journal(self._store, self._stored.id, state, self._listeners) as journal:
             self._journal = journal
             journal.say(self._began())
             self._note_unknown_version()
             try:
+                if stopped:
+                    raise asyncio.CancelledError
                 async with LoadWorker() as worker:
                     ending = await self._work(await self._workbench(worker))
             except asyncio.CancelledError:
@@ -105,7 +110,13 @@ class Runner:
                 journal.say(self._ended("failed", str(error)))
                 raise
             journal.say(ending)
+            await to_its_end(asyncio.create_task(journal.settled()))
             return ending
+
+    async def _prepare(self) -> tuple[str, RunState]:
+        """Return the engine's version, and what the run amounts to so far."""
+        version = await asyncio.to_thread(installed_version, self._engine, self._task)
+        return version, await self._store.resume(self._stored.id)
 
     async def _workbench(self, worker: LoadWorker) -> Workbench:
         task = self._task

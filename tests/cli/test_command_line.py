@@ -1,5 +1,6 @@
 """The program as a user meets it: a process, its two outputs and its exit status."""
 
+import asyncio
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from core.cli.looking import _listed
+from core.cli.running import _stopped_by_signals
 
 ROOT = Path(__file__).parents[2]
 STUB = ROOT / "tests" / "run" / "stub_server.py"
@@ -254,6 +256,17 @@ def test_a_signal_stops_the_run_and_keeps_its_results(
     (listed,) = json.loads(autotuner("list", "--json").stdout)
     assert listed["state"] == "cancelled"
     assert listed["outcomes"]["ok"] >= 1
+
+
+async def test_under_nohup_a_closed_terminal_stops_no_run() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with _stopped_by_signals() as caught:
+            signal.raise_signal(signal.SIGHUP)
+            await asyncio.sleep(0.1)
+        assert not caught
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_runner_that_is_killed_leaves_no_server(autotuner: Shell) -> None:

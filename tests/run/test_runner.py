@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -315,3 +316,33 @@ async def test_a_server_is_asked_with_the_key_it_was_launched_with(
     assert seen is (way == "argument"), "what cannot be hidden is told"
     for file in home.rglob("*"):
         assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
+
+
+async def test_stopping_a_run_that_has_not_begun_is_said_too(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, running = asyncio.get_running_loop(), []
+
+    def asked_for_the_version(*_: object) -> str:
+        loop.call_soon_threadsafe(running[0].cancel)
+        time.sleep(0.1)  # a program that is slow to tell it
+        return "1"
+
+    monkeypatch.setattr("core.run.runner.installed_version", asked_for_the_version)
+    running.append(asyncio.create_task(session.run(stub_task({"batch": [4]}))))
+    ending, conclusion = await running[0]
+    assert ending.state == "cancelled"
+    assert not conclusion.experiments
+
+
+async def test_stopping_at_the_very_end_changes_nothing(session: Session) -> None:
+    running: list[asyncio.Task] = []
+
+    def stop(event: Event) -> None:
+        if isinstance(event, RunEnded):
+            running[0].cancel()
+
+    task = stub_task({"batch": [4]}, optimization={"baseline": False})
+    running.append(asyncio.create_task(session.run(task, [stop])))
+    ending, _ = await running[0]
+    assert ending.state == "finished"
