@@ -1,9 +1,51 @@
-"""Values for tests that need a result and do not care how it was measured."""
+"""Events and results for tests that need some and do not care how they came about."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from core.events import Distribution, Experiment, Outcome, RequestCounts, SubRound, Verdict
+from core.events import (
+    Distribution,
+    Experiment,
+    Failure,
+    Outcome,
+    ProcessIdentity,
+    RequestCounts,
+    ServerLaunched,
+    SubRound,
+    Verdict,
+)
 from core.task import DEFAULTS, STATISTICS, Configuration, Level, Scenario
+
+SERVER = ProcessIdentity(pid=4_000_003, start_ticks=3, boot_id="boot")
+"""No process of this machine, being of another boot."""
+
+
+def launched(
+    number: int,
+    at: float,
+    argv: Sequence[str] = ("server", "--port", "1"),
+    *,
+    url: str = "http://127.0.0.1:1",
+    log: str = "/logs/x.log",
+    gpus: tuple[str, ...] = (),
+) -> ServerLaunched:
+    """The launch of an experiment's server."""
+    return ServerLaunched(
+        at=at,
+        experiment=number,
+        argv=tuple(argv),
+        server=SERVER,
+        guardian=SERVER,
+        url=url,
+        log=log,
+        gpus=gpus,
+    )
+
+
+def outcome_of(judged: Verdict | None, failure: Failure | None = None) -> Outcome:
+    """The outcome of an experiment that went to its end."""
+    if failure is not None:
+        return Outcome.FAILED
+    return Outcome.OK if judged is not None and judged.feasible else Outcome.INFEASIBLE
 
 
 def distribution(value: float, **percentiles: float) -> Distribution:

@@ -153,12 +153,18 @@ def fisher(failed: int, failures: int, succeeded: int, successes: int) -> float:
         succeeded: successes that have it, of all `successes`.
     """
     having, lacking = failed + succeeded, failures + successes - failed - succeeded
-    logarithm = _log_ways(having, failed) + _log_ways(lacking, failures - failed)
-    chance = math.exp(logarithm - _log_ways(having + lacking, failures))
-    total = 0.0
-    for k in range(failed, min(failures, having) + 1):
+    likeliest = (having + 1) * (failures + 1) // (having + lacking + 2)
+    first = max(failed, likeliest)  # the largest term: what is next to it may be 0 to a float
+    logarithm = _log_ways(having, first) + _log_ways(lacking, failures - first)
+    largest = math.exp(logarithm - _log_ways(having + lacking, failures))
+    total, chance = 0.0, largest
+    for k in range(first, min(failures, having) + 1):
         total += chance
         chance *= (having - k) * (failures - k) / ((k + 1) * (lacking - failures + k + 1))
+    chance = largest
+    for k in range(first, failed, -1):
+        chance *= k * (lacking - failures + k) / ((having - k + 1) * (failures - k + 1))
+        total += chance
     return min(1.0, total)
 
 

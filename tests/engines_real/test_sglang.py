@@ -17,7 +17,7 @@ from core.engines.catalogue import Catalogue
 from core.engines.dimensions import PARALLEL_PRESETS, QUANT_PRESETS, expand_parallel, expand_quant
 from core.engines.registry import ENGINES
 from core.engines.scanning import look, scan
-from tests.engines_real.config_files import pairs
+from tests.engines_real.config_files import check_read_alike
 from tests.engines_real.tiny_model import write_hugging_face
 
 NAMED = os.environ.get("AUTOTUNER_SGLANG", "")
@@ -151,12 +151,4 @@ print("\\nthe same:", taken)
 
 
 def test_it_reads_the_config_file_as_the_command_line(tmp_path: Path) -> None:
-    """Of those that it takes at all: some values are of a kind that only it can judge."""
-    said = subprocess.run(
-        [Path(NAMED) / "bin" / "python", "-c", SAME],
-        input=json.dumps(pairs("sglang", tmp_path)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert int(said.stdout.rpartition("the same: ")[2] or 0) > 10, said.stderr[-2000:]
+    check_read_alike("sglang", SAME, Path(NAMED) / "bin" / "python", tmp_path)

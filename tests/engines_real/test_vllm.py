@@ -18,7 +18,7 @@ from core.engines.scanning import look, scan
 from core.engines.signs import diagnose
 from core.events import FailureKind
 from core.task import Configuration, Task
-from tests.engines_real.config_files import pairs
+from tests.engines_real.config_files import check_read_alike
 from tests.engines_real.tiny_model import write_hugging_face
 
 NAMED = os.environ.get("AUTOTUNER_VLLM", "")
@@ -120,12 +120,4 @@ print("\\nthe same:", taken)
 
 
 def test_it_reads_the_config_file_as_the_command_line(tmp_path: Path) -> None:
-    """Of those that it takes at all: some values are of a kind that only it can judge."""
-    said = subprocess.run(
-        [Path(NAMED) / "bin" / "python", "-c", SAME],
-        input=json.dumps(pairs("vllm", tmp_path)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert int(said.stdout.rpartition("the same: ")[2] or 0) > 10, said.stderr[-2000:]
+    check_read_alike("vllm", SAME, Path(NAMED) / "bin" / "python", tmp_path)

@@ -19,18 +19,16 @@ from core.events import (
     FailureKind,
     LevelMeasured,
     Notice,
-    Outcome,
     Phase,
     PhaseBegan,
     RunBegan,
     RunEnded,
-    ServerLaunched,
 )
 from core.report import Conclusion
 from core.task import Configuration, FlagValue, parse_task, spell
 from core.verdict import judge
-from tests.builders import distribution, sub_round
-from tests.report.runs import SERVER, conclusion
+from tests.builders import SERVER, distribution, launched, outcome_of, sub_round
+from tests.report.runs import conclusion
 
 TEXT = """\
 task_name: captain
@@ -78,15 +76,7 @@ def _experiment(
         at=at, experiment=number, configuration=Configuration(values), origin="search"
     )
     yield PhaseBegan(at=at + 1, experiment=number, phase=Phase.STARTING, detail="loading weights")
-    yield ServerLaunched(
-        at=at + 2,
-        experiment=number,
-        argv=tuple(argv),
-        server=SERVER,
-        guardian=SERVER,
-        url="http://127.0.0.1:1",
-        log="/logs/x.log",
-    )
+    yield launched(number, at + 2, argv)
     yield PhaseBegan(at=at + 90, experiment=number, phase=Phase.WARMING)
     verdict = None
     if failure is None:
@@ -98,11 +88,10 @@ def _experiment(
         )
         yield LevelMeasured(at=at + 300, experiment=number, sub_round=measured)
         verdict = judge([measured], task.slo, task.optimization.objective, levels=1)
-    ok = verdict is not None and verdict.feasible
     yield ExperimentJudged(
         at=at + 301,
         experiment=number,
-        outcome=Outcome.FAILED if failure else Outcome.OK if ok else Outcome.INFEASIBLE,
+        outcome=outcome_of(verdict, failure),
         verdict=verdict,
         failure=failure,
     )

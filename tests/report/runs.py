@@ -12,21 +12,18 @@ from core.events import (
     LevelMeasured,
     LevelProgress,
     Notice,
-    Outcome,
     Phase,
     PhaseBegan,
-    ProcessIdentity,
     RunBegan,
     RunEnded,
     RunState,
     SearchAdvanced,
-    ServerLaunched,
 )
 from core.report import Conclusion
 from core.store import StoredTask, TaskState
 from core.task import Configuration, FlagValue, Objective, Reading, parse_task, spell
 from core.verdict import best, judge
-from tests.builders import sub_round
+from tests.builders import SERVER, launched, outcome_of, sub_round
 
 TEXT = """\
 # how we serve chat
@@ -41,8 +38,6 @@ slo:
   latency: {p90: {threshold: 6.5, hard_fail: true, fail_ratio: 0.2}}
   ttft: {threshold: 0.2, weight: 2}
 """
-
-SERVER = ProcessIdentity(pid=4_000_003, start_ticks=3, boot_id="boot")
 
 OUT_OF_MEMORY = Failure(
     kind=FailureKind.OUT_OF_MEMORY,
@@ -87,15 +82,7 @@ def experiment_events(
         reason="spreads over the space" if configuration else "",
     )
     yield PhaseBegan(at=at + 1, experiment=number, phase=Phase.STARTING, detail="loading weights")
-    yield ServerLaunched(
-        at=at + 2,
-        experiment=number,
-        argv=tuple(argv),
-        server=SERVER,
-        guardian=SERVER,
-        url="http://127.0.0.1:1",
-        log=f"/home/me/logs/1-chat/{number}.log",
-    )
+    yield launched(number, at + 2, argv, log=f"/home/me/logs/1-chat/{number}.log")
     measured = []
     for index, concurrency in enumerate((4, 16)):
         if failure is not None:
@@ -126,8 +113,7 @@ def experiment_events(
         )
         yield LevelMeasured(at=at + 15, experiment=number, sub_round=measured[-1])
     verdict = judge(measured, task.slo, task.optimization.objective, levels=2) if measured else None
-    ok = verdict is not None and verdict.feasible
-    outcome = Outcome.FAILED if failure else Outcome.OK if ok else Outcome.INFEASIBLE
+    outcome = outcome_of(verdict, failure)
     yield ExperimentJudged(
         at=at + 16, experiment=number, outcome=outcome, verdict=verdict, failure=failure
     )

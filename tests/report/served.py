@@ -34,7 +34,6 @@ from core.events import (
     RunBegan,
     RunEnded,
     RunState,
-    ServerLaunched,
     SubRound,
     WinnerConfirmed,
 )
@@ -42,8 +41,8 @@ from core.report import Conclusion
 from core.task import Configuration, FlagValue, Level, Scenario, parse_task, spell
 from core.verdict import best, judge
 from core.verdict.confirmation import Candidate, compare, confirm
-from tests.builders import distribution, sub_round
-from tests.report.runs import OUT_OF_MEMORY, SERVER, conclusion
+from tests.builders import SERVER, distribution, launched, outcome_of, sub_round
+from tests.report.runs import OUT_OF_MEMORY, conclusion
 
 TEXT = """\
 task_name: chat-8b
@@ -264,16 +263,8 @@ def _experiment(
         at=at, experiment=number, configuration=Configuration(values), origin=origin
     )
     yield PhaseBegan(at=at + 1, experiment=number, phase=Phase.STARTING, detail="loading weights")
-    yield ServerLaunched(
-        at=at + 2,
-        experiment=number,
-        argv=tuple(argv),
-        server=SERVER,
-        guardian=SERVER,
-        url="http://127.0.0.1:30000",
-        log=f"/logs/{number}.log",
-        gpus=(GPU,),
-    )
+    url, log = "http://127.0.0.1:30000", f"/logs/{number}.log"
+    yield launched(number, at + 2, argv, url=url, log=log, gpus=(GPU,))
     if runs_out_of_memory(values):
         failure = OUT_OF_MEMORY
         yield ExperimentJudged(
@@ -288,7 +279,7 @@ def _experiment(
     for one in found:
         yield LevelMeasured(at=one.started_at + 60, experiment=number, sub_round=one)
     verdict = judge(found, task.slo, task.optimization.objective, levels=len(_LEVELS))
-    outcome = Outcome.OK if verdict.feasible else Outcome.INFEASIBLE
+    outcome = outcome_of(verdict)
     yield ExperimentJudged(at=at + 310, experiment=number, outcome=outcome, verdict=verdict)
     yield PhaseBegan(at=at + 310, experiment=number, phase=Phase.STOPPING)
     if number == 5:

@@ -17,14 +17,12 @@ from core.events import (
     RunEnded,
     RunState,
     SearchAdvanced,
-    ServerLaunched,
 )
 from core.task import Configuration, Task
-from tests.builders import sub_round, verdict
+from tests.builders import launched, sub_round, verdict
 
 RUNNER = ProcessIdentity(pid=4_000_001, start_ticks=1, boot_id="boot")
 OTHER = ProcessIdentity(pid=4_000_002, start_ticks=2, boot_id="boot")
-SERVER = ProcessIdentity(pid=4_000_003, start_ticks=3, boot_id="boot")
 
 TEXT = "task_name: quickstart\nmodel: {id_or_path: tiny}\nbase_runtime: simulated\n"
 
@@ -60,18 +58,6 @@ def progress(experiment: int, at: float, done: int = 5) -> LevelProgress:
         failed=0,
         output_throughput=100.0,
         ttft=0.1,
-    )
-
-
-def launched(experiment: int, at: float) -> ServerLaunched:
-    return ServerLaunched(
-        at=at,
-        experiment=experiment,
-        argv=("server", "--port", "1"),
-        server=SERVER,
-        guardian=SERVER,
-        url="http://127.0.0.1:1",
-        log="/tmp/1.log",
     )
 
 

@@ -15,17 +15,14 @@ from core.events import (
     FailureKind,
     GpuUse,
     LevelMeasured,
-    Outcome,
     Phase,
     PhaseBegan,
-    ProcessIdentity,
     RunBegan,
     RunEnded,
     RunState,
     SearchAdvanced,
     ServerAccount,
     ServerDescribed,
-    ServerLaunched,
     ServerMetrics,
     SubRound,
     TimeSeries,
@@ -33,12 +30,11 @@ from core.events import (
 from core.store import Store, StoredTask
 from core.task import Configuration, FlagValue, Reading, parse_task, spell
 from core.verdict import best, judge
-from tests.builders import distribution, sub_round
+from tests.builders import SERVER, distribution, launched, outcome_of, sub_round
 from tests.report.runs import TEXT as CHAT
 from tests.report.runs import chat_events
 
 START = 1_700_000_000.0
-RUNNER = ProcessIdentity(pid=4_000_003, start_ticks=3, boot_id="boot")
 
 RAG = """\
 task_name: rag-long-context
@@ -170,7 +166,7 @@ def rag_events(logs: Path, *, until: int | None = None) -> Iterator[Event]:
         levels=task.levels(),
         space_size=18,
         planned=len(space),
-        runner=RUNNER,
+        runner=SERVER,
     )
     state = RunState()
     at = START
@@ -210,7 +206,6 @@ def _experiment(
     argv = ["python3", "-m", "sglang.launch_server", "--model-path", task.model.id_or_path]
     for flag, value in flags.items():
         argv += [f"--{flag}", spell(value)]
-    log = logs / f"{number}.log"
     yield ExperimentQueued(
         at=at,
         experiment=number,
@@ -219,16 +214,8 @@ def _experiment(
         reason="next of the grid" if flags else "the engine's own defaults",
     )
     yield PhaseBegan(at=at + 0.5, experiment=number, phase=Phase.STARTING, detail="loading weights")
-    yield ServerLaunched(
-        at=at + 1,
-        experiment=number,
-        argv=tuple(argv),
-        server=RUNNER,
-        guardian=RUNNER,
-        url="http://127.0.0.1:1",
-        log=str(log),
-        gpus=tuple(f"GPU-{n}f3c0d9e-aaaa" for n in range(int(flags.get("tp-size", 1) or 1))),
-    )
+    gpus = tuple(f"GPU-{n}f3c0d9e-aaaa" for n in range(int(flags.get("tp-size", 1) or 1)))
+    yield launched(number, at + 1, argv, log=str(logs / f"{number}.log"), gpus=gpus)
     arguments = tuple(
         Argument(flag=flag, asked=value, in_force=None if flag == "tp-size" else value)
         for flag, value in flags.items()
@@ -247,8 +234,7 @@ def _experiment(
         yield LevelMeasured(at=at + 35, experiment=number, sub_round=rounds[-1])
         at += 35
     verdict = judge(rounds, task.slo, task.optimization.objective, levels=2) if rounds else None
-    ok = verdict is not None and verdict.feasible
-    outcome = Outcome.FAILED if failure else Outcome.OK if ok else Outcome.INFEASIBLE
+    outcome = outcome_of(verdict, failure)
     yield ExperimentJudged(
         at=at, experiment=number, outcome=outcome, verdict=verdict, failure=failure
     )
@@ -264,7 +250,7 @@ async def fill(home: Path, logs: Path) -> None:
         rag = await _task(store, RAG, "rag.yaml")
         await store.record(rag.id, *rag_events(logs))
         cut = await _task(store, RAG, "rag.yaml")
-        await store.claim(cut.id, RUNNER, lambda _: False)
+        await store.claim(cut.id, SERVER, lambda _: False)
         await store.record(cut.id, *rag_events(logs, until=4))
         await _task(store, DRAFT, "draft.yaml")
     with sqlite3.connect(home / "autotuner.db") as connection:

@@ -22,6 +22,10 @@ def test_the_p_value_is_fishers(failures: int, successes: int, data: st.DataObje
     assert fisher(failed, failures, succeeded, successes) == pytest.approx(expected)
 
 
+def test_a_trait_that_failures_hardly_have_is_no_sign_however_many_there_are() -> None:
+    assert fisher(7_000, 20_000, 13_000, 20_000) == pytest.approx(1.0)
+
+
 def test_two_cases_are_called_two_cases() -> None:
     failures: list[Values] = [{"a": 1, "b": 1}, {"a": 1, "b": 2}]
     successes: list[Values] = [{"a": 2, "b": 1}, {"a": 2, "b": 2}]
