@@ -13,7 +13,7 @@ _PATHS = ("/", "./", "../", "~")
 
 def mistakes_of(task: Task, engine: Engine) -> list[tuple[FieldPath, str]]:
     """Return every mistake of a task whose presets and wishes are resolved."""
-    return [*_flags(task, engine), *_space(task), *_model(task)]
+    return [*_flags(task, engine), *_space(task), *_model(task, engine)]
 
 
 def _flags(task: Task, engine: Engine) -> list[tuple[FieldPath, str]]:
@@ -60,9 +60,20 @@ def _space(task: Task) -> list[tuple[FieldPath, str]]:
     return [(("parameters",), told)]
 
 
-def _model(task: Task) -> list[tuple[FieldPath, str]]:
+def _model(task: Task, engine: Engine) -> list[tuple[FieldPath, str]]:
     model = task.model.id_or_path
     looks_like_a_path = model.startswith(_PATHS) or model.endswith(".gguf")
     if looks_like_a_path and not is_there(path_of(model)):
         return [(("model", "id_or_path"), f"there is no {model} on this machine")]
+    if engine.fetches_by and not _is_fetched(task, engine) and not is_there(path_of(model)):
+        told = f"{engine.name} serves a file, and there is no {model} on this machine"
+        return [(("model", "id_or_path"), told)]
     return []
+
+
+def _is_fetched(task: Task, engine: Engine) -> bool:
+    """Return whether a flag has the engine fetch the model itself."""
+    catalogue = engine.catalogue
+    given = (*task.engine.arguments, *task.parameters)
+    known = (catalogue.find(name) for name in given) if catalogue else ()
+    return any(flag is not None and flag.name in engine.fetches_by for flag in known)

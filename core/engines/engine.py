@@ -102,6 +102,8 @@ class Engine(ABC):
     """Variables that it takes for flags that hold a secret, by flag."""
     image: ClassVar[str | None] = None
     """Its official container image, without a tag; None where there is none."""
+    fetches_by: ClassVar[frozenset[str]] = frozenset()
+    """Flags without which the model has to be a file; empty where it may be a name as well."""
     requests: ClassVar[RequestShape] = RequestShape()
     signs: ClassVar[tuple[Sign, ...]] = COMMON_SIGNS
     """What a line of the log gives away, the most telling first."""

@@ -29,6 +29,7 @@ class LlamaCpp(Engine):
     name = "llamacpp"
     image = "ghcr.io/ggml-org/llama.cpp"
     secret_variables = {"api-key": "LLAMA_API_KEY", "hf-token": "HF_TOKEN"}  # noqa: RUF012
+    fetches_by = frozenset({"hf-repo", "model-url", "docker-repo"})
     requests = RequestShape(extras={"ignore_eos": True})
     metrics = metric_names.LLAMACPP
     info_paths = ("/props",)

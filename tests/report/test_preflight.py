@@ -142,6 +142,18 @@ def test_a_model_that_is_not_there_is_told() -> None:
     assert problem == "t.yaml:2: model.id_or_path: there is no /nowhere/m on this machine"
 
 
+def test_a_model_name_is_nothing_to_an_engine_that_serves_a_file() -> None:
+    head = HEAD.replace("base_runtime: sglang", "base_runtime: llamacpp")
+    assert head != HEAD
+    (problem,) = told("parameters: {parallel: [1]}", head)
+    assert problem == (
+        "t.yaml:2: model.id_or_path: llamacpp serves a file, and there is no org/model on this "
+        "machine"
+    )
+    fetching = "parameters: {parallel: [1]}\nengine: {arguments: {hfr: org/model}}\n"
+    assert prepared(fetching, head).task.model.id_or_path == "org/model"
+
+
 def test_an_image_tag_without_a_container_is_told() -> None:
     found = prepared("parameters: {tp: [1]}\nruntime_image_tag: v0.5\n")
     assert any("only counts with deployment_mode: docker" in n for n in found.reading.notices)
