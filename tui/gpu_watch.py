@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from core.events import GpuDescription
 from core.machine.gpus import Gpu, GpuMemory, GpuProcess, Gpus, GpuSample
 from core.machine.masking import masked
 from core.report import figures
@@ -48,6 +49,20 @@ def gpus_reading(gpus: Gpus) -> Callable[[object], Awaitable[GpusSeen]]:
         return GpusSeen(problem, states, time.time())
 
     return read
+
+
+def simulated_board(described: GpuDescription, at: float) -> GpuState:
+    """Return a board that is there in a simulation alone, as a run has described it: idle."""
+    total = described.memory_bytes or 0
+    board = Gpu(
+        index=described.index,
+        uuid=described.uuid,
+        name=described.name,
+        memory_bytes=total,
+        board=described.uuid,
+        simulated=True,
+    )
+    return GpuState(board, GpuSample(at=at), GpuMemory(total=total, used=0, free=total), ())
 
 
 def _state(gpus: Gpus, gpu: Gpu) -> GpuState:

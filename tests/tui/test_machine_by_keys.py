@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from core.events import HostDescribed, ModelFiles, RunBegan
 from core.machine import identity, procfs
+from core.machine.host import describe_host
 from core.machine.ownership import VARIABLE, Ownership
+from core.machine.simulated_gpus import SimulatedGpus
 from core.store import Store
 from tests.tui import runs
 from tests.tui.driving import Watched, press, settled, text, type_in, until
@@ -82,6 +85,33 @@ async def test_gpus_are_listed_and_one_is_told_at_length(app: Watched) -> None:
         assert "GPU 1  NVIDIA H100 80GB HBM3" in text(pilot)
         assert "simulated" in text(pilot)
         assert "No process has memory on it." in text(pilot)
+
+
+async def test_boards_of_a_simulation_are_listed_while_a_run_has_them(
+    app: Watched, full_home: Path
+) -> None:
+    app.gpus = SimulatedGpus("none", 0, count=0)
+    me = identity.myself()
+    boards = SimulatedGpus("NVIDIA GeForce RTX 4090", 24 << 30, count=3)
+    host = describe_host(boards, ModelFiles(path="tiny"), "", "")
+    async with Store.open(full_home / "autotuner.db") as store:
+        await store.claim(runs.DRAFT_ID, me, identity.is_alive)
+        began = RunBegan(
+            at=runs.START, engine="simulated", engine_version="1", simulated=True,
+            levels=(), space_size=2, planned=2, runner=me,
+        )  # fmt: skip
+        await store.record(runs.DRAFT_ID, began)
+        await store.record(runs.DRAFT_ID, HostDescribed(at=runs.START, host=host))
+        await store.take_leases(["SIMULATED-1"], me, identity.is_alive)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await settled(pilot)
+            await press(pilot, "6")
+            await until(pilot, lambda: "GPU 1  NVIDIA GeForce RTX 4090" in text(pilot))
+            assert "0 in this machine, 1 simulated" in text(pilot)
+            assert "▶ draft#1" in text(pilot)
+            assert "GPU 0" not in text(pilot)
+            await store.release_leases(["SIMULATED-1"], me)
+            await until(pilot, lambda: "No GPU to show." in text(pilot))
 
 
 async def test_a_server_of_ours_is_named_by_what_it_serves(

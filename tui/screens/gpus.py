@@ -3,10 +3,12 @@
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from core.events import GpuDescription, HostDescribed
 from core.machine.nvml import NvmlGpus
 from core.report.characters import NOTHING, one_line
 from core.store import Lease, Viewer
@@ -20,6 +22,7 @@ from tui.gpu_watch import (
     percent,
     process_line,
     short_name,
+    simulated_board,
 )
 from tui.keymap import Scope
 from tui.screens.view import Question, View
@@ -34,6 +37,13 @@ KEPT = 300
 _ROW_SPARK = 12
 _HOTTEST = 100.0
 """Degrees Celsius at the top of a temperature's bars."""
+
+
+_FIRST_EVENTS = 10
+"""Among so many, a run tells of its machine."""
+
+_Leased: TypeAlias = tuple[tuple[Lease, ...], tuple[GpuDescription, ...]]
+"""Who has leased which, and the GPUs that runs of the simulated engine have told of."""
 
 
 class GpuHistory:
@@ -65,6 +75,8 @@ class GpusView(View):
         self.history = GpuHistory()
         self.seen: GpusSeen | None = None
         self._leases: tuple[Lease, ...] = ()
+        self._boards: tuple[GpuState, ...] = ()
+        """Those that runs have leased in a simulation."""
 
     def body(self) -> Sequence[Widget]:
         """Return the table, and the panel below it."""
@@ -87,16 +99,29 @@ class GpusView(View):
             return line(
                 Span("GPUs", "title"), Span(f"  ! the driver is silent for {silent:.0f} s", "warn")
             )
-        count = len(self.seen.gpus)
-        return line(Span("GPUs", "title"), Span(f"  {count} in this machine", "muted"))
+        there = f"  {len(self.seen.gpus)} in this machine"
+        played = len(self.shown) - len(self.seen.gpus)
+        more = f", {played} simulated" if played else ""
+        return line(Span("GPUs", "title"), Span(f"{there}{more}", "muted"))
 
     def questions(self) -> Sequence[Question]:
         """Ask the driver for the GPUs, and the store for who holds which."""
 
-        async def read(viewer: Viewer) -> tuple[Lease, ...]:
-            return await viewer.leases()
+        played = [task.id for task in self.autotuner.running if task.simulated]
+
+        async def read(viewer: Viewer) -> _Leased:
+            leases = await viewer.leases()
+            told = [await _described(viewer, task) for task in played]
+            return leases, tuple(gpu for gpus in told for gpu in gpus)
 
         return [Question(self._read, self.show, "machine"), Question(read, self._show_leases)]
+
+    @property
+    def shown(self) -> tuple[GpuState, ...]:
+        """The GPUs of this machine, and the boards of a simulation that runs have leased."""
+        there = self.seen.gpus if self.seen is not None else ()
+        known = {state.gpu.uuid for state in there}
+        return (*there, *(board for board in self._boards if board.gpu.uuid not in known))
 
     @property
     def current(self) -> GpuState | None:
@@ -127,13 +152,16 @@ class GpusView(View):
         )
         self._fill()
 
-    def _show_leases(self, leases: tuple[Lease, ...]) -> None:
-        self._leases = leases
+    def _show_leases(self, answer: _Leased) -> None:
+        self._leases, described = answer
+        taken = {lease.gpu for lease in self._leases}
+        boards = {gpu.uuid: gpu for gpu in described if gpu.simulated and gpu.uuid in taken}
+        self._boards = tuple(simulated_board(gpu, time.time()) for gpu in boards.values())
         self._fill()
 
     def _fill(self) -> None:
         if self.seen is not None:
-            self._table.show(Window(0, self.seen.gpus, len(self.seen.gpus)))
+            self._table.show(Window(0, self.shown, len(self.shown)))
             self._panel.fit(self.size.height)
             self.retitle()
 
@@ -159,6 +187,13 @@ class GpusView(View):
         return lease(state, self.holders().get(state.gpu.uuid))
 
 
+async def _described(viewer: Viewer, task_id: int) -> tuple[GpuDescription, ...]:
+    """Return the GPUs that a run told of when it began."""
+    told = await viewer.events(task_id, limit=_FIRST_EVENTS)
+    hosts = [recorded.event.host for recorded in told if isinstance(recorded.event, HostDescribed)]
+    return hosts[0].gpus if hosts else ()
+
+
 class Panel(Canvas):
     """One GPU at length: its course, and its processes."""
 
@@ -170,7 +205,7 @@ class Panel(Canvas):
 
     def fit(self, height: int) -> None:
         """Take about half of the screen, and draw."""
-        gpus = len(self._view.seen.gpus) if self._view.seen else 0
+        gpus = len(self._view.shown)
         wanted = max(7, height - 3 - min(gpus + 2, (height - 3) // 2)) if gpus else 0
         if self.styles.height is None or self.styles.height.value != wanted:
             self.styles.height = wanted
