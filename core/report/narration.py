@@ -175,11 +175,16 @@ def standing(state: RunState) -> str:
         return "nothing feasible" if over else "nothing feasible yet"
     value = figures.objective(best.verdict.objective, best.verdict.value)
     text = f"{BEST} best{'' if over else ' so far'}: experiment {best.number}, {value}"
-    chosen = state.confirmation.chosen if state.confirmation is not None else None
     if best is baseline:
         return f"{text}, the defaults"
+    proof = state.confirmation
+    chosen = proof.chosen if proof is not None else None
     if chosen is not None and chosen.gain is not None and chosen.experiment == best.number:
-        return f"{text}, {figures.gain_in_words(chosen.gain)} against the defaults"
+        gained = figures.gain_in_words(chosen.gain)
+        if proof is not None and proof.status in {"indistinct", "worse"}:
+            less = "worse" if proof.status == "worse" else "not distinguishable"
+            return f"keep the defaults: experiment {best.number} is {less}, {gained} against them"
+        return f"{text}, {gained} against the defaults"
     gain = gain_over(best, baseline)
     if gain is None:
         return text
