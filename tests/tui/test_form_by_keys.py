@@ -12,6 +12,7 @@ from core.machine.runner_process import stop_runner
 from core.store import TaskState, Viewer
 from core.task import Choices, Reading
 from tests.tui.driving import Watched, press, settled, text, type_in, until
+from tui.dialogs.asking import Ask
 from tui.form import draft
 from tui.form.drafts import draft_path
 from tui.screens.form import FormView
@@ -182,3 +183,15 @@ async def test_a_task_is_kept_and_started_and_outlives_the_app(empty_app: Watche
                 break
             await asyncio.sleep(0.1)
         assert task.state is TaskState.CANCELLED
+
+
+async def test_what_is_wrong_with_a_text_is_told_to_its_end(empty_app: Watched) -> None:
+    wrong = f"'x' is no length of time; {'write a number of ' * 4}minutes, or 90s, or 2m"
+    async with empty_app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        empty_app.push_screen(Ask("How long", check=lambda text: wrong if text == "x" else ""))
+        await type_in(pilot, "x")
+        await until(pilot, lambda: "minutes, or 90s, or 2m" in text(pilot))
+        await pilot.press("backspace")
+        await until(pilot, lambda: "Enter takes it" in text(pilot))
+        assert "90s" not in text(pilot)

@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.timer import Timer
 from textual.widgets import Input
 
+from core.report.characters import one_line
 from tui.dialogs.dialog import Dialog, Entry, Lines
 from tui.spans import EMPTY, Line, Span, line, wrap
 
@@ -117,7 +118,7 @@ class Ask(Dialog[str]):
         self._judging = self.set_timer(_PAUSE, self._judge)
 
     def _judge(self) -> None:
-        self._below.show([self._judgement(self._entry.value)])
+        self._below.show(self._judgement(self._entry.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Return the text if nothing is wrong with it."""
@@ -125,6 +126,8 @@ class Ask(Dialog[str]):
         if not self._check(event.value):
             self.dismiss(event.value)
 
-    def _judgement(self, text: str) -> Line:
+    def _judgement(self, text: str) -> list[Line]:
         wrong = self._check(text)
-        return line(Span(f"✗ {wrong}", "bad")) if wrong else line(Span("✓ Enter takes it", "muted"))
+        if not wrong:
+            return [line(Span("✓ Enter takes it", "muted"))]
+        return wrap(f"✗ {one_line(wrong)}", _WIDTH, "bad", most=3)
