@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from functools import cached_property
@@ -20,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from core.search import choose
-from core.task import DEFAULTS, Configuration, Optimization, Slo
+from core.search.aim import Aim
+from core.search.bayesian import Bayesian
+from core.task import DEFAULTS, Configuration, Slo
 from tests.bench.search.problems import PROBLEMS, parameters
 from tests.bench.search.replay import Arena, hard
 from tests.bench.search.tables import FIGURES, Table, figures_of, gpus_of, space_of
@@ -84,12 +86,11 @@ def played(seed: int) -> dict[str, object]:
     """Play one session; return CPU seconds by what took them, and what was proposed."""
     arena = Unbuilt.new()
     budget = EXPERIMENTS + ASKS
-    aims = {"strategy": "bayesian", "seed": seed, "objective": arena.problem.objective}
-    optimization = Optimization.model_validate({**aims, "max_iterations": budget})
     rng = np.random.default_rng((seed, 77))
     experiment, _ = arena.baseline(rng)
     began = time.process_time()
-    search = choose(optimization, arena.space, arena.slo)
+    aim = Aim(arena.problem.objective, arena.slo)
+    search = Bayesian(arena.space, aim, seed=seed, budget=budget)
     laid_out = time.process_time() - began
     took: list[float] = []
     proposed: list[str] = []
@@ -107,10 +108,15 @@ def played(seed: int) -> dict[str, object]:
 
 
 def _import() -> float:
-    """Return the CPU seconds that the search takes to import."""
+    """Return the CPU seconds that the search takes to import, its bytecode there already."""
     said = "import time, core.task; t = time.process_time()\nimport core.search.bayesian\n"
-    said += "print(time.process_time() - t)"
-    done = subprocess.run([sys.executable, "-c", said], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-c", said + "print(time.process_time() - t)"]
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
+        for _ in range(2):
+            done = subprocess.run(
+                command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+            )
     return float(done.stdout)
 
 
