@@ -114,7 +114,10 @@ class Group:
 
     @cached_property
     def square(self) -> tuple[Any, ...]:
-        """The index of these points' part of a covariance matrix."""
+        """The index of these points' part of a covariance matrix; a view where they adjoin."""
+        first, last = int(self.points[0]), int(self.points[-1])
+        if last - first + 1 == len(self.points):
+            return (slice(first, last + 1),) * 2
         return np.ix_(self.points, self.points)
 
     def equally_noisy(self) -> list["Group"]:
@@ -167,6 +170,12 @@ class Fit:
         # Every pair of points once: what lies on the diagonal does not depend on the lengths.
         self._pairs = np.triu_indices(squared.shape[1], 1)
         self._squared = np.ascontiguousarray(squared[:, *self._pairs])
+        # A parameter of few values has few distances: its own function is computed of those.
+        found = [np.unique(distances, return_inverse=True) for distances in self._squared]
+        ends = np.cumsum([0, *(len(distances) for distances, _ in found)])
+        self._distances = np.concatenate([distances for distances, _ in found])
+        self._parameter = np.repeat(np.arange(len(found)), np.diff(ends))
+        self._place = np.stack([end + at for end, (_, at) in zip(ends, found, strict=False)])
         self._targets = targets
         groups = groups_of(targets, np.ones_like(targets) if noise is None else noise)
         self._groups = [part for group in groups for part in group.equally_noisy()]
@@ -189,16 +198,21 @@ class Fit:
     def loss(self, vector: Array) -> tuple[float, Array]:
         """Return minus the log posterior density, and its gradient."""
         kernel = Kernel.of(vector)
-        scaled = kernel.weights[:, None] * self._squared
-        alone, steep_alone = matern_with_slope(scaled)
-        alone = alone.mean(axis=0)
-        joint, steep_joint = matern_with_slope(scaled.sum(axis=0))
+        scaled = kernel.weights[self._parameter] * self._distances
+        each, steep_each = matern_with_slope(scaled)
+        alone = each[self._place].mean(axis=0)
+        joint, steep_joint = matern_with_slope(kernel.weights @ self._squared)
         share, signal = kernel.additive, kernel.signal
         correlation = share * alone + (1.0 - share) * joint
         loss, slope, own, noisy = self._likelihood(signal * correlation, kernel)
-        steepness = (share / len(scaled)) * steep_alone + (1.0 - share) * steep_joint
+        count, kinds = len(self._squared), len(scaled)
+        slopes = np.bincount(self._place.ravel(), np.tile(slope, count), kinds)
+        by_length = (share / count) * np.bincount(
+            self._parameter, steep_each * scaled * slopes, count
+        )
+        by_length += (1.0 - share) * kernel.weights * (self._squared @ (steep_joint * slope))
         gradient = np.empty_like(vector)
-        gradient[:-3] = signal * ((steepness * scaled) @ slope)
+        gradient[:-3] = signal * by_length
         gradient[-3] = signal * (correlation @ slope + own)
         gradient[-2] = kernel.noise * noisy
         gradient[-1] = signal * share * (1.0 - share) * ((alone - joint) @ slope)
@@ -222,7 +236,7 @@ class Fit:
         slope = np.zeros_like(covariance)
         loss = own = noisy = 0.0
         for group in self._groups:
-            part = covariance[group.square]
+            part = covariance[group.square]  # its diagonal is each group's own
             part.flat[:: len(part) + 1] = kernel.signal + kernel.noise * group.noise + JITTER
             targets = self._targets[group.points][:, group.outputs]
             factor, failed = dpotrf(part, clean=0)
