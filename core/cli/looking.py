@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from core.errors import HostError, UsageError
+from core.cli.output import write
+from core.errors import UsageError
 from core.machine import identity
 from core.report import Conclusion, Format, export, figures, print_result, to_json
 from core.store import StoredTask, TaskState, TaskSummary, Viewer
@@ -103,14 +104,7 @@ def export_to(ref: str, form: Format, output: Path | None) -> int:
         UsageError: there is no such task.
         HostError: the file cannot be written.
     """
-    text = export(asyncio.run(conclusion_of(ref)), form)
-    if output is None:
-        sys.stdout.write(text)
-        return 0
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise HostError(f"{output}: cannot be written: {error.strerror}") from None
+    write(output, export(asyncio.run(conclusion_of(ref)), form))
     return 0
 
 

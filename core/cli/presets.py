@@ -9,8 +9,9 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
+from core.cli.output import write
 from core.engines.presets import KnownPreset, folder, keep, shelf
-from core.errors import HostError, UsageError
+from core.errors import UsageError
 from core.report import figures
 from core.report.experience import Experience, experience_of
 from core.report.plan import Plan
@@ -81,14 +82,7 @@ def export(name: str, form: Literal["yaml", "json"], output: Path | None) -> int
         UsageError: there is none of that name.
         HostError: the file cannot be written.
     """
-    text = preset_file(_find(name).preset, form)
-    if output is None:
-        sys.stdout.write(text)
-        return 0
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise HostError(f"{output}: cannot be written: {error.strerror}") from None
+    write(output, preset_file(_find(name).preset, form))
     return 0
 
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from core.cli.looking import conclusion_of
-from core.errors import HostError, UsageError
+from core.cli.output import write
+from core.errors import UsageError
 from core.report import Conclusion, Findings, findings
 from core.report.blocks import blocks
 from core.report.comparison_table import COMPARE_FORMATS, CompareFormat, comparison, comparison_json
@@ -44,16 +44,16 @@ def write_report(
     if chart is not None:
         canvas = _chart(conclusion, found, chart)
         as_png = output is not None and output.suffix.lower() == ".png"
-        _write(output, png(canvas) if as_png else own_file(canvas))
+        write(output, png(canvas) if as_png else own_file(canvas))
     elif output is not None and form is None:
         files = everything(conclusion, found)
         for name, text in files.items():
-            _write(output / name, text)
+            write(output / name, text)
         print(f"{len(files)} files in {output}, the page is {output / 'report.html'}")
     elif output is None and form in {None, "txt"}:
         print_blocks(blocks(conclusion, found, experiments=False), sys.stdout)
     else:
-        _write(output, report(conclusion, found, form or "txt"))
+        write(output, report(conclusion, found, form or "txt"))
     return 0
 
 
@@ -73,13 +73,13 @@ def compare(refs: list[str], form: CompareFormat | None, output: Path | None) ->
     conclusions = [asyncio.run(conclusion_of(ref)) for ref in refs]
     runs = [(conclusion, findings(conclusion)) for conclusion in conclusions]
     if form == "json":
-        _write(output, comparison_json(runs))
+        write(output, comparison_json(runs))
     elif form == "md":
-        _write(output, to_markdown(comparison(runs)))
+        write(output, to_markdown(comparison(runs)))
     elif output is None:
         print_blocks(comparison(runs), sys.stdout)
     else:
-        _write(output, to_text(comparison(runs)))
+        write(output, to_text(comparison(runs)))
     return 0
 
 
@@ -122,23 +122,3 @@ def _chart(conclusion: Conclusion, found: Findings, name: str) -> Canvas:
     canvas = drawn[name].drawn(WIDE)
     assert canvas is not None
     return canvas
-
-
-def _write(output: Path | None, content: str | bytes) -> None:
-    data = content.encode() if isinstance(content, str) else content
-    if output is None:
-        sys.stdout.write(data.decode())
-        return
-    part = output
-    try:
-        # A device and what a link leads to are written as they are.
-        if not output.is_symlink() and (output.is_file() or not output.exists()):
-            part = output.with_name(f".{output.name}.part")
-        output.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(output)
-    except OSError as error:
-        if part is not output:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-        raise HostError(f"{output}: cannot be written: {error.strerror}") from None
