@@ -1,8 +1,10 @@
 """From words to a call. Imports nothing heavy: `--help` answers at once."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -35,7 +37,16 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: always.
         """
-        raise UsageError(f"{message}; `{self.prog} --help` lists what there is")
+        raise UsageError(f"{_short(message)}; `{self.prog} --help` lists what there is")
+
+
+def _short(message: str) -> str:
+    """Return a complaint with the nearest of the choices where one is near, instead of them all."""
+    told = re.fullmatch(r"(?P<what>.*invalid choice: '(?P<word>.*)') \(choose from (.*)\)", message)
+    if told is None:
+        return message
+    near = get_close_matches(told["word"], re.findall(r"[\w-]+", told[3]), n=1)
+    return f"{told['what']}; did you mean {near[0]}?" if near else message
 
 
 def parse(argv: Sequence[str]) -> Call:

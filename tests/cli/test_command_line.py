@@ -163,6 +163,7 @@ def test_a_wrong_task_file_is_status_2_and_a_line_each(
         (["--run"], "expected one argument"),
         (["--bogus"], "--bogus"),
         (["fly"], "invalid choice: 'fly'"),
+        (["rport", "x"], "invalid choice: 'rport'; did you mean report?;"),
         (["show", "nothing"], "there is no task nothing"),
         (["export", "#17"], "there is no task #17"),
         (["--resume", "nothing"], "there is no task nothing"),
@@ -184,7 +185,7 @@ def test_a_command_from_a_file_is_not_run_unasked(autotuner: Shell) -> None:
 
 
 def test_a_program_that_a_file_names_is_not_run_unasked(autotuner: Shell) -> None:
-    text = "task_name: t\nmodel: {id_or_path: m}\nbase_runtime: llamacpp\n"
+    text = f"task_name: t\nmodel: {{id_or_path: {__file__}}}\nbase_runtime: llamacpp\n"
     text += f"engine: {{executable: {sys.executable}}}\nparameters: {{parallel: [1, 2]}}\n"
     ran = autotuner("--run", autotuner.write(text))
     assert ran.returncode == 2
