@@ -293,7 +293,12 @@ def _add_ending(verbs: _Verbs) -> None:
     stopping.set_defaults(call=lambda a: _call("ending", "stop", ref=a.task))
 
     cleaning = verbs.add_parser("clean", help="end what dead runs have left on this machine")
-    cleaning.set_defaults(call=lambda _: _call("ending", "clean"))
+    cleaning.add_argument(
+        "--here",
+        action="store_true",
+        help="leave alone what may run on another machine that has the same home",
+    )
+    cleaning.set_defaults(call=lambda given: _call("ending", "clean", here=given.here))
 
     killing = verbs.add_parser("kill", help="end one process, after showing what it is")
     killing.add_argument("pid", type=int, help="its PID")

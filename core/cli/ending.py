@@ -12,6 +12,7 @@ from core.machine.nvml import NvmlGpus
 from core.machine.runner_process import stop_runner
 from core.report import figures
 from core.store import DeadRun, Store
+from core.store.file_system import reached_over_network
 
 _STOP_MARGIN = 30.0
 """Seconds beyond the time that a server gets to stop, until stopping a run is given up on."""
@@ -37,29 +38,36 @@ def stop(ref: str) -> int:
     return 0
 
 
-def clean() -> int:
-    """End what dead runs have left, and say what that was."""
-    found = asyncio.run(end_what_the_dead_left(containers=True))
+def clean(*, here: bool = False) -> int:
+    """End what dead runs have left, and say what that was.
+
+    Args:
+        here: see `end_what_the_dead_left`.
+    """
+    found = asyncio.run(end_what_the_dead_left(containers=True, here=here))
     print("\n".join(found) if found else "nothing was left over")
     return 0
 
 
 async def end_what_the_dead_left(
-    store: Store | None = None, *, containers: bool = False
+    store: Store | None = None, *, containers: bool = False, here: bool = False
 ) -> list[str]:
     """Close the runs of dead runners, end what is left of their servers, and say so, line by line.
 
     Args:
         store: the store; None: the usual one.
         containers: whether to look for containers even if no dead run is known to have any.
+        here: whether to leave alone the runs of another boot in a store on a network file system:
+            they may live on another machine that has the same home.
 
     Raises:
         StoreError: the store cannot be written.
     """
     if store is None:
         async with Store.open() as opened:
-            return await end_what_the_dead_left(opened, containers=containers)
-    dead = await store.close_dead_runs(identity.is_alive)
+            return await end_what_the_dead_left(opened, containers=containers, here=here)
+    shared = here and await asyncio.to_thread(reached_over_network, store.path)
+    dead = await store.close_dead_runs(_may_live if shared else identity.is_alive)
     launches = [
         leftovers.Launch(run.task.ref, launched.server, launched.guardian)
         for run in dead
@@ -73,6 +81,10 @@ async def end_what_the_dead_left(
         *(f"could not end what a dead run has left: {left}" for left in swept.remaining),
         *(await _remove_containers(known) if containers or known else ()),
     ]
+
+
+def _may_live(who: ProcessIdentity) -> bool:
+    return who.boot_id != identity.myself().boot_id or identity.is_alive(who)
 
 
 def _in_containers(run: DeadRun) -> bool:

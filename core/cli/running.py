@@ -151,7 +151,7 @@ def with_secrets(task: Task) -> Task:
 
 async def clean_up(store: Store) -> None:
     """End what dead runs have left on this machine, and say so on stderr."""
-    for line in await end_what_the_dead_left(store):
+    for line in await end_what_the_dead_left(store, here=True):
         print(line, file=sys.stderr)
 
 

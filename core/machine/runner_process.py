@@ -51,7 +51,7 @@ def start_runner(ref: str, log: Path) -> ProcessIdentity:
 
 def start_cleaning() -> None:
     """Have a process of its own end what dead runs have left, and do not wait for it."""
-    command = [sys.executable, *_PROGRAM, "clean"]
+    command = [sys.executable, *_PROGRAM, "clean", "--here"]
     with contextlib.suppress(OSError):  # the next start tries again
         process = subprocess.Popen(
             command,
