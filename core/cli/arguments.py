@@ -248,8 +248,8 @@ def _add_reporting(verbs: _Verbs) -> None:
 
     comparing = verbs.add_parser("compare", help="several tasks side by side")
     comparing.add_argument("tasks", metavar="task", nargs="+", help=_TASK)
-    comparing.add_argument("-o", "--output", type=Path, help="a file (compare.md, compare.json)")
-    comparing.add_argument("--format", choices=["txt", "md", "json"])
+    comparing.add_argument("-o", "--output", type=Path, help="a file (compare.md, .html, .json)")
+    comparing.add_argument("--format", choices=["txt", "md", "html", "json"])
     _add_json(comparing)
     comparing.set_defaults(
         call=lambda a: _call(

@@ -12,6 +12,7 @@ from core.report import Conclusion, Findings, findings
 from core.report.blocks import blocks
 from core.report.comparison_table import COMPARE_FORMATS, CompareFormat, comparison, comparison_json
 from core.report.handing_on import REPORT_FORMATS, ReportFormat, everything, report
+from core.report.html.page import page_of_blocks
 from core.report.markdown import to_markdown
 from core.report.svg.canvas import Canvas, own_file
 from core.report.svg.charts import WIDE, draw
@@ -76,6 +77,9 @@ def compare(refs: list[str], form: CompareFormat | None, output: Path | None) ->
         write(output, comparison_json(runs))
     elif form == "md":
         write(output, to_markdown(comparison(runs)))
+    elif form == "html":
+        title = " · ".join(found.manifest.task for _, found in runs)
+        write(output, page_of_blocks(title, comparison(runs)))
     elif output is None:
         print_blocks(comparison(runs), sys.stdout)
     else:

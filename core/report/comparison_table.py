@@ -10,9 +10,9 @@ from core.report.findings import Findings
 from core.task import Frozen, spell
 from core.verdict import objective_metric
 
-CompareFormat: TypeAlias = Literal["txt", "md", "json"]
+CompareFormat: TypeAlias = Literal["txt", "md", "html", "json"]
 
-COMPARE_FORMATS: tuple[CompareFormat, ...] = ("txt", "md", "json")
+COMPARE_FORMATS: tuple[CompareFormat, ...] = ("txt", "md", "html", "json")
 
 
 class ComparedRun(Frozen):

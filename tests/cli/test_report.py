@@ -3,11 +3,14 @@
 import asyncio
 import errno
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from core.cli import main
+from core.report.blocks import Bullets, Code, Heading
+from core.report.html.page import page_of_blocks
 from core.store import Store
 from tests.report.runs import TEXT, chat_events, reading
 
@@ -40,6 +43,20 @@ def test_the_name_of_the_file_is_its_format(tmp_path: Path, name: str, begins: s
     assert (tmp_path / "new" / name).read_text(encoding="utf-8").startswith(begins)
 
 
+def test_a_page_that_compares_has_every_row_and_no_text_that_is_taken_for_html(
+    tmp_path: Path,
+) -> None:
+    for name in ("a.html", "a.md"):
+        assert main(["compare", "chat", "chat", "-o", str(tmp_path / name)]) == 0
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    rows = [r for r in (tmp_path / "a.md").read_text(encoding="utf-8").splitlines() if r[:1] == "|"]
+    assert page.count("<tr") == len(rows) - page.count("<table>")
+    assert "<title>chat#1 · chat#1</title>" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    nasty = page_of_blocks("<b>", [Heading("<i>"), Code("a < b"), Bullets(("<u>",))])
+    assert not {"<b>", "<i>", "<u>", "a < b"} & set(re.findall(r"<[biu]>|a < b", nasty))
+
+
 def test_a_folder_gets_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "chat", "-o", f"{tmp_path}/all/"]) == 0
     names = {path.name for path in (tmp_path / "all").iterdir()}
@@ -69,7 +86,7 @@ def test_a_single_chart_is_a_drawing_or_a_picture(tmp_path: Path) -> None:
         (["report", "chat", "-o", "/etc/hostname/x/"], 3, "cannot be written"),
         (["report", "chat", "-o", "x" * 300 + ".html"], 3, "cannot be written: File name too long"),
         (["compare", "chat", "nobody"], 2, "there is no task nobody"),
-        (["compare", "chat", "-o", "x.html"], 2, "end it in .txt, .md, .json"),
+        (["compare", "chat", "-o", "x.csv"], 2, "end it in .txt, .md, .html, .json"),
     ],
 )
 def test_nonsense_gets_one_clear_line(
@@ -117,7 +134,8 @@ def test_json_is_asked_for_in_the_same_words_everywhere(
 
 
 @pytest.mark.parametrize(
-    ("name", "begins"), [("a.md", "# 1 task"), ("a.json", "{"), ("a.txt", "1 task")]
+    ("name", "begins"),
+    [("a.md", "# 1 task"), ("a.json", "{"), ("a.txt", "1 task"), ("a.html", "<!doctype html>")],
 )
 def test_a_comparison_goes_to_a_file(tmp_path: Path, name: str, begins: str) -> None:
     assert main(["compare", "chat", "-o", str(tmp_path / name)]) == 0
