@@ -280,6 +280,21 @@ def test_ranges_have_no_more_candidates_than_can_be_looked_at(
     assert max(looked_at) < 1.2 * ENUMERATED
 
 
+def test_candidates_are_believed_as_what_was_told_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked up in tables, in single precision, they are where their own distances have them."""
+    monkeypatch.setattr("core.search.surrogate._TABLE", 12)
+    points = Points(space())
+    rows = points.draw(20, np.random.default_rng(0))
+    # Some have no second level, and the noise of the levels counts differently.
+    told = [measure(n, points.configuration(r), levels=1 + n % 2) for n, r in enumerate(rows)]
+    surrogate = Surrogate(Observations.of(points.axes, AIM, told), [], Kernels())
+    encoding = Encoding(points.axes, rows)
+    for metric, belief in surrogate.beliefs(encoding).items():
+        exact = surrogate.metrics[metric].believe_told()
+        assert belief.mean == pytest.approx(exact.mean, abs=1e-3)
+        assert belief.deviation == pytest.approx(exact.deviation, rel=1e-2, abs=1e-4)
+
+
 SIZES = (8, 16, 32, 64, 128, 256)
 
 
