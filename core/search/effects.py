@@ -3,8 +3,8 @@
 Differences of group means over a search's experiments are not effects: the search goes where it is
 good, so that every flag inherits what the others did. Here each other value of each parameter is
 held against the recommended one, all else equal, in a Gaussian process of the metric's logarithm.
-Intervals are widened, because those of a process whose lengths were fitted to few points cover less
-than they say.
+What the process is like is uncertain as well, where experiments are few: it is averaged over. And
+intervals are widened, because those of a process cover less than they say.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,19 @@ import numpy as np
 
 from core.events import Experiment, SubRound
 from core.search.axes import ABSENT, Array, Axis, Value, axes_of
-from core.search.gaussian_process import Process, standardise
+from core.search.gaussian_process import Fit, Process, standardise
 from core.search.observations import defaults_in_force, values_of
 from core.search.one_thread import one_thread
 from core.search.space import Space, same
-from core.search.surrogate import METRIC_PRIOR, Told, fit
+from core.search.surrogate import METRIC_PRIOR, Told
 from core.task import Configuration, FlagValue, Frozen
 
 FEWEST = 5
 """Experiments that have to have measured the metric before anything is said."""
 _WIDENED = 1.5 * 1.645
 """Deviations to each end of an interval: those of 90 %, half as wide again."""
+_DRAWS = 16
+"""Kernels that are averaged over."""
 _MOST_PAIRS = 400
 _AMONG_PAIRS = 1.5 * _WIDENED
 """Deviations beyond which an interaction is told: whoever tries many pairs finds some."""
@@ -186,7 +188,7 @@ def _has(place: tuple[Value, ...], change: _Change) -> bool:
 
 
 class _Posterior:
-    """The process of the metric, conditioned; everything relative to one place."""
+    """Processes of the metric, conditioned; everything relative to one place."""
 
     def __init__(
         self,
@@ -201,17 +203,22 @@ class _Posterior:
         standard, _, scale = standardise(logarithms[:, None], limit=inf)
         self._scale = float(scale[0])
         told = Told(axes, places)
-        self._process = Process(fit(told.squared, standard, METRIC_PRIOR), told.squared, standard)
+        kernels = Fit(told.squared, standard, METRIC_PRIOR, 1.0).draws(_DRAWS, len(places))
+        self._processes = [Process(kernel, told.squared, standard) for kernel in kernels]
 
     def contrast(self, places: Sequence[tuple[Value, ...]], weights: Array) -> tuple[float, float]:
         """Return mean and deviation of a weighted sum of log figures."""
         count = len(self._places)
         squared = Told(self._axes, [*self._places, *places]).squared
-        cross = self._process.covariance(squared[:, count:, :count])
-        prior = self._process.covariance(squared[:, count:, count:])
-        mean, covariance = self._process.joint(cross, prior)
-        variance = float(weights @ covariance @ weights)
-        return self._scale * float(weights @ mean), self._scale * max(variance, 0.0) ** 0.5
+        means, variances = [], []
+        for process in self._processes:
+            cross = process.covariance(squared[:, count:, :count])
+            prior = process.covariance(squared[:, count:, count:])
+            mean, covariance = process.joint(cross, prior)
+            means.append(float(weights @ mean))
+            variances.append(max(0.0, float(weights @ covariance @ weights)))
+        deviation = (np.mean(variances) + np.var(means)) ** 0.5
+        return self._scale * float(np.mean(means)), self._scale * float(deviation)
 
     def mean(self, place: tuple[Value, ...]) -> float:
         """Return the log-change from here to a place."""

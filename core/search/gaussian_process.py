@@ -184,6 +184,10 @@ class Fit:
 
     def best(self, iterations: int = 30) -> Kernel:
         """Return the kernel."""
+        return Kernel.of(self._best(iterations))
+
+    def _best(self, iterations: int = 30) -> Array:
+        """Return the optimiser's vector of the kernel."""
         reach = 4 * self._deviation
         found = minimize(
             self.loss,
@@ -193,7 +197,27 @@ class Fit:
             bounds=Bounds(self._mean - reach, self._mean + reach),
             options={"maxiter": iterations, "ftol": _NEAR_ENOUGH},
         )
-        return Kernel.of(found.x)
+        vector: Array = found.x
+        return vector
+
+    def draws(self, count: int, seed: int) -> list[Kernel]:
+        """Return kernels drawn from the posterior density, taken for a normal one around the best.
+
+        The best alone is too sure of itself where experiments are few. Source: MacKay, "Information
+        Theory, Inference, and Learning Algorithms" (2003), ch. 27, for Laplace's approximation.
+        """
+        best = self._best()
+        step = 0.05 * self._deviation
+        _, slope = self.loss(best)
+        slopes = [self.loss(best + move)[1] - slope for move in np.diag(step)]
+        # In units of the prior's deviations, in which nothing is less certain than the prior.
+        curvature = np.array(slopes) / 0.05 * self._deviation
+        values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
+        root = vectors / np.sqrt(np.maximum(values, 1.0))
+        off = np.random.default_rng(seed).standard_normal((count, len(step))) @ root.T
+        reach = 4 * self._deviation
+        drawn = np.clip(best + self._deviation * off, self._mean - reach, self._mean + reach)
+        return [Kernel.of(vector) for vector in drawn]
 
     def loss(self, vector: Array) -> tuple[float, Array]:
         """Return minus the log posterior density, and its gradient."""

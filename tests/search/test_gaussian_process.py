@@ -68,3 +68,26 @@ def test_outliers_are_pulled_in_and_constants_stay_finite() -> None:
     standard, shift, scale = standardise(figures)
     assert (shift + scale * standard)[4, 0] < 3.0
     assert np.isfinite(standard).all()
+
+
+def test_kernels_are_drawn_as_the_prior_has_them_where_nothing_is_known() -> None:
+    prior = Prior()
+    fit = Fit(np.zeros((2, 1, 1)), np.full((1, 1), np.nan), prior, 1.0)
+    drawn = fit.draws(2000, seed=1)
+    noise = np.log([kernel.noise for kernel in drawn])
+    assert noise.mean() == pytest.approx(prior.noise[0], abs=0.15)
+    assert noise.std() == pytest.approx(prior.noise[1], rel=0.1)
+    lengths = -0.5 * np.log([kernel.weights for kernel in drawn])
+    assert lengths.mean(axis=0) == pytest.approx([prior.length[0]] * 2, abs=0.15)
+    assert lengths.std(axis=0) == pytest.approx([prior.length[1]] * 2, rel=0.1)
+
+
+def test_kernels_that_are_drawn_are_closer_together_the_more_is_known() -> None:
+    spreads = []
+    for count in (6, 60):
+        points = np.linspace(0, 1, count)[:, None]
+        noise = 0.1 * np.random.default_rng(3).standard_normal((count, 1))
+        squared = (points - points.T)[None] ** 2
+        drawn = Fit(squared, np.sin(6 * points) + noise, Prior(), 1.0).draws(200, seed=1)
+        spreads.append(np.std(np.log([kernel.noise for kernel in drawn])))
+    assert spreads[1] < spreads[0] / 2
