@@ -133,8 +133,10 @@ class Conductor:
             piled = piling_up(self._seen, opened, closed)
             return "requests came faster than they were answered, and piled up" if piled else None
         # The load stays on until the last answer is home, and tells of the same throughput.
-        change = drifting(self._seen, opened, self._seen.now)
-        return None if change is None else f"throughput changed by {change:+.0%} while measured"
+        first = drifting(self._seen, opened, self._seen.now)
+        if first is None:
+            return None
+        return f"throughput changed while measured: {first:.0%} of it came in the first half"
 
     def _stuck(self) -> Integers:
         """Return when the requests were due that outlast every other by far, unfinished."""

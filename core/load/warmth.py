@@ -8,10 +8,12 @@ is measured anew (`core.load.stationarity`), within the time that the warm-up ma
 
 In open loop throughput follows the arrivals, and says nothing. There the load is warm once the ramp
 is over and the requests under way do not evidently grow in number any more, and at the latest when
-as many requests have begun since the ramp as are to be measured: a load beyond the server's
-capacity never gets warm. A trace that is over before is measured from its first request.
+there was time enough and as many requests have begun since the ramp as are to be measured: a load
+beyond the server's capacity never gets warm. A trace that is over before is measured from its
+first request.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,8 +99,8 @@ class Warmth:
     def _open_loop(self) -> int | None:
         seen = self._seen
         ramped_up = seen.began + int(self._plan.arrivals.ramp * 1e9)
-        cycle = cycle_of(seen.rows())
-        if cycle is not None and seen.now - ramped_up > OPEN_CYCLES * cycle:
+        cycle, quick = lengths_of(seen.rows())
+        if seen.now - ramped_up > OPEN_CYCLES * cycle:
             latest = seen.now - int(2 * cycle)
             if not piling_up(seen, latest, seen.now):
                 return latest
@@ -108,8 +110,13 @@ class Warmth:
                 "the trace was over before the load was steady: all of it is measured"
             )
             return seen.began
-        if np.count_nonzero(seen.begun() >= ramped_up) > self._plan.requests:
+        # By the quick ones, as where requests pile up the others take ever longer.
+        filled_up = seen.now - ramped_up > 2 * OPEN_CYCLES * quick
+        if filled_up and np.count_nonzero(seen.begun() >= ramped_up) > self._plan.requests:
             self.steady = False
+            self.notes.append(
+                f"the load was not steady after {self._plan.requests} requests of warm-up"
+            )
             return seen.now
         return None
 
@@ -160,13 +167,15 @@ def _whole_slices(cycle: float, length: int) -> int:
     return width
 
 
-def cycle_of(rows: Table) -> float | None:
-    """Return how long a whole request takes, in nanoseconds: the 90th percentile so far."""
+def lengths_of(rows: Table) -> tuple[float, float]:
+    """Return how long a whole request takes, in nanoseconds: the 90th percentile so far, and the
+    10th; infinite before there is one."""
     whole = completed(rows)
     whole = whole[whole["opening"] == 0]
     if len(whole) == 0:
-        return None
-    return float(np.quantile(whole["end"] - whole["due"], 0.9))
+        return math.inf, math.inf
+    long, quick = np.quantile(whole["end"] - whole["due"], (0.9, 0.1))
+    return float(long), float(quick)
 
 
 def under_way(seen: Observations, edges: Floats) -> Floats:
@@ -190,9 +199,18 @@ def piling_up(seen: Observations, opened: int, closed: int) -> bool:
 
 
 def drifting(seen: Observations, opened: int, closed: int) -> float | None:
-    """Return by which share throughput changed over a stretch of time, if it evidently did."""
+    """Return which share of the content came in the first half of a stretch of time, if throughput
+    evidently drifted.
+
+    Not by how much the line changed that tells so: where rates scatter, it begins below zero.
+    """
     batches = Batches.of(seen.rows(), opened, closed)
-    found = drift(batches.rates(seen)) if batches else None
+    if batches is None:
+        return None
+    rates = batches.rates(seen)
+    found = drift(rates)
     if found is None or not found.evident or abs(found.change) < TOLERANCE:
         return None
-    return found.change
+    half = len(rates) // 2
+    first, second = float(rates[:half].sum()), float(rates[-half:].sum())
+    return first / (first + second)

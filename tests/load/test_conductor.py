@@ -1,6 +1,7 @@
 """The course of a level, on made-up loads."""
 
 import itertools
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -87,7 +88,9 @@ def test_a_load_that_drifts_within_the_window_is_called_so() -> None:
     calls = closed_loop(8, 200, ttft=0.05, itl=0.02, tokens=20, speed=ever_slower)
     window = conducted(plan(warmup_seconds=10), calls).window()
     assert not window.steady
-    assert "throughput changed by -" in window.notes[-1]
+    told = re.search(r"throughput changed while measured: (\d+)% of it", window.notes[-1])
+    assert told is not None
+    assert 51 < int(told[1]) < 60
 
 
 def test_noise_without_drift_is_warm_after_some_requests_lengths() -> None:
@@ -184,7 +187,17 @@ def test_an_overloaded_open_loop_is_measured_and_called_so() -> None:
     ]
     window = conducted(plan(None, 100, rate=10, max_seconds=40), calls).window()
     assert not window.steady
+    assert window.notes[0] == "the load was not steady after 100 requests of warm-up"
     assert any("piled up" in note for note in window.notes)
+
+
+def test_an_open_loop_of_few_long_requests_has_the_time_to_fill_up() -> None:
+    calls = [Call(float(at), ttft=0.4, itl=0.02, tokens=21) for at in poisson(10, 60, 1)]
+    window = conducted(plan(None, 20, rate=10), calls).window()  # three lengths of one take 24
+    opened, _ = seconds(window)
+    assert window.steady
+    assert opened >= 0.8
+    assert window.notes == ()
 
 
 def test_a_trace_that_ends_closes_the_window() -> None:
