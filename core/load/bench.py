@@ -17,6 +17,7 @@ from core.load.capacity import find_capacity
 from core.load.measure import LoadWorker
 from core.load.plan import Progress, RequestTable, Target
 from core.load.planning import PlanTerms, capacity_plan, level_plan, load_target
+from core.load.wire import tls_context
 from core.task import Frozen, Level, Task
 
 ASK_TIMEOUT = 10.0
@@ -103,7 +104,11 @@ async def _models(target: Target) -> dict[str, str]:
     """Return the server's models, and who each is owned by; empty where it does not say."""
     headers = target.headers()
     try:
-        async with httpx.AsyncClient(verify=target.verify_tls, timeout=ASK_TIMEOUT) as client:
+        async with httpx.AsyncClient(
+            verify=tls_context(target.verify_tls),
+            timeout=ASK_TIMEOUT,
+            trust_env=False,  # the requests that are timed know no proxy either
+        ) as client:
             reply = await client.get(f"{target.base_url}/v1/models", headers=headers)
         listed = reply.json()["data"] if reply.status_code == 200 else []
         return {str(model["id"]): str(model.get("owned_by")) for model in listed}

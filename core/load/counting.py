@@ -9,6 +9,7 @@ from core.events import Failure, FailureKind
 from core.load.plan import MeasurementError, Target
 from core.load.requests import RequestWriter
 from core.load.sse import error_message
+from core.load.wire import tls_context
 
 ATTEMPTS = 3
 """How often a count is asked for, until a server that fails (429, 5xx) is taken at its word."""
@@ -24,7 +25,7 @@ class TokenCounter:
         self._client = httpx.AsyncClient(
             base_url=target.base_url,
             headers=target.headers(),
-            verify=target.verify_tls,
+            verify=tls_context(target.verify_tls),
             timeout=timeout,
             trust_env=False,  # the requests that are timed know no proxy either
         )

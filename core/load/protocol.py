@@ -3,7 +3,7 @@
     Prepare  →            calibrate, write the requests, open the connections
              ←  Ready
     Begin    →            start the load at this moment
-             ←  Tally …   ten times a second
+             ←  Tally …   five times a second
     Close    →            keep the load up, until every request of the window has ended
              ←  Tally …   settled
     Halt     →            drop everything

@@ -8,6 +8,8 @@ from typing import Any
 from core.errors import UsageError
 
 _TIMES = ("timestamp", "TIMESTAMP", "Timestamp", "arrived_at")
+_IN_SECONDS = {"Timestamp", "arrived_at"}
+"""Times that are seconds, whole numbers as well: BurstGPT's, and those of simulators."""
 _PROMPTS = ("input_length", "ContextTokens", "prompt_tokens", "Request tokens")
 _OUTPUTS = ("output_length", "GeneratedTokens", "output_tokens", "Response tokens")
 
@@ -35,9 +37,9 @@ def recorded(records: Iterable[dict[str, Any]], *, speed: float) -> list[Recorde
         try:
             found.append(
                 Recorded(
-                    _moment(_first_of(record, _TIMES)),
-                    max(1, int(float(_first_of(record, _PROMPTS)))),
-                    max(1, int(float(_first_of(record, _OUTPUTS)))),
+                    _moment(*_first_of(record, _TIMES)),
+                    max(1, int(float(_first_of(record, _PROMPTS)[1]))),
+                    max(1, int(float(_first_of(record, _OUTPUTS)[1]))),
                     tuple(int(block) for block in record.get("hash_ids") or ()),
                 )
             )
@@ -53,22 +55,21 @@ def recorded(records: Iterable[dict[str, Any]], *, speed: float) -> list[Recorde
     return [replace(each, offset=(each.offset - began) / speed) for each in found]
 
 
-def _first_of(record: dict[str, Any], names: tuple[str, ...]) -> Any:
+def _first_of(record: dict[str, Any], names: tuple[str, ...]) -> tuple[str, Any]:
     for name in names:
         if record.get(name) not in (None, ""):
-            return record[name]
+            return name, record[name]
     raise KeyError(f"none of {', '.join(names)}")
 
 
-def _moment(raw: Any) -> float:
-    """Return seconds: whole numbers are milliseconds, fractions are seconds, text may be a date."""
-    if isinstance(raw, int):
-        return raw / 1000
+def _moment(name: str, raw: Any) -> float:
+    """Return seconds. Fractions are seconds; whole numbers are milliseconds, as in Mooncake's
+    traces, but for some names; text may be a date."""
     if isinstance(raw, float):
         return raw
     text = str(raw).strip()
     try:
-        return float(text) if "." in text else int(text) / 1000
+        return float(text) if "." in text or name in _IN_SECONDS else int(text) / 1000
     except ValueError:
         # Azure writes seven decimals of a second; Python reads six.
         head, point, decimals = text.partition(".")

@@ -23,6 +23,15 @@ OnEnd: TypeAlias = Callable[[Exchange], None]
 OnIdleLoss: TypeAlias = Callable[["Connection"], None]
 
 
+def tls_context(verify: bool) -> ssl.SSLContext:
+    """Return whom to trust: whom this machine does, or SSL_CERT_FILE; anyone without `verify`."""
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 class Address:
     """A server's address, looked up once, before any clock starts."""
 
@@ -32,12 +41,7 @@ class Address:
         self.host = parts.hostname
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
         self.prefix = parts.path.rstrip("/")
-        self.tls: ssl.SSLContext | None = None
-        if parts.scheme == "https":
-            self.tls = ssl.create_default_context()
-            if not verify_tls:
-                self.tls.check_hostname = False
-                self.tls.verify_mode = ssl.CERT_NONE
+        self.tls = tls_context(verify_tls) if parts.scheme == "https" else None
         self.authority = parts.netloc.rpartition("@")[2]
         self._known: tuple[socket.AddressFamily, _SocketAddress] | None = None
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +30,9 @@ def plan(url: str, **benchmark: Any) -> BenchPlan:
 
 
 @asynccontextmanager
-async def models(said: Any, status: int = 200) -> AsyncIterator[str]:
+async def models(
+    said: Any, status: int = 200, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """A server that only lists its models."""
     content = said if isinstance(said, bytes) else json.dumps(said).encode()
 
@@ -39,9 +43,9 @@ async def models(said: Any, status: int = 200) -> AsyncIterator[str]:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 def listed(owner: str) -> dict[str, Any]:
@@ -54,6 +58,16 @@ async def test_the_first_model_is_taken_and_its_engine_is_known_by_its_owner() -
     assert target.base_url == url
     assert target.model == "one"
     assert target.extras == {"ignore_eos": True}
+
+
+async def test_the_models_are_asked_for_as_the_load_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = Path(__file__).with_name("self_signed.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    async with models(listed("vllm"), tls=context) as url:
+        assert (await find_target(plan(url))).model == "one"
 
 
 async def test_a_stranger_is_asked_for_nothing_unusual() -> None:

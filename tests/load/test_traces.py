@@ -31,10 +31,10 @@ def test_azure_has_dates_of_seven_decimals() -> None:
     assert second.offset == pytest.approx(4.314579, abs=1e-6)
 
 
-def test_burstgpt_counts_in_seconds() -> None:
-    assert (
-        recorded([{"Timestamp": "3.5", **_lengths(BURSTGPT)}, *BURSTGPT], speed=1)[1].offset == 1.5
-    )
+@pytest.mark.parametrize(("first", "offset"), [("3.5", 1.5), ("2", 3.0), (2, 3.0)])
+def test_burstgpt_counts_in_seconds(first: object, offset: float) -> None:
+    earlier = {"Timestamp": first, **_lengths(BURSTGPT)}
+    assert recorded([earlier, *BURSTGPT], speed=1)[1].offset == offset
 
 
 def _lengths(records: list[dict[str, str]]) -> dict[str, str]:
