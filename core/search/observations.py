@@ -7,7 +7,7 @@ the SLOs held is a label.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 
@@ -72,6 +72,12 @@ class Observations:
 
     def __len__(self) -> int:
         return len(self.experiments)
+
+    def first(self, count: int) -> "Observations":
+        """Return those of the first so many experiments."""
+        if count == len(self):
+            return self
+        return replace(self, experiments=self.experiments[:count])
 
     @cached_property
     def places(self) -> list[tuple[Value, ...]]:

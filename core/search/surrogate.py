@@ -5,8 +5,9 @@ a crash or an early end teach as well as any. Draws from the processes are put t
 verdict's own formulas, so that the model improves what the report will judge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -261,17 +262,15 @@ class Surrogate:
         self.observations = observations
         self.metrics: dict[str, Model] = {}
         for metric in observations.figures:
-            targets = Targets.of(steadied(observations, metric, told, kernels), observations.noise)
-            kernel = kernels.of(metric, told, targets, METRIC_PRIOR)
-            self.metrics[metric] = Model(told, targets, kernel)
+            targets_of = partial(steady_targets, metric=metric, told=told, kernels=kernels)
+            kernel = kernels.of(metric, told, observations, targets_of, METRIC_PRIOR)
+            self.metrics[metric] = Model(told, targets_of(observations), kernel)
         self._labels: list[Model] = []
-        labels = [observations.served]
-        if not observations.by_level:
-            labels.append(observations.held)
-        for number, label in enumerate(labels):
-            if (label < 0).any():
-                targets = Targets.labels(label, observations.noise)
-                kernel = kernels.of(f"label {number}", told, targets, LABEL_PRIOR)
+        labels = [served_targets] if observations.by_level else [served_targets, held_targets]
+        for label in labels:
+            targets = label(observations)
+            if (targets.standard < -_OPTIMISM).any():
+                kernel = kernels.of(label.__name__, told, observations, label, LABEL_PRIOR)
                 self._labels.append(Model(told, targets, kernel))
 
     def beliefs(self, encoding: Encoding) -> dict[str, Belief]:
@@ -298,13 +297,23 @@ class Kernels:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, int], Kernel] = {}
 
-    def of(self, name: str, told: Told, targets: Targets, prior: Prior) -> Kernel:
+    def of(
+        self,
+        name: str,
+        told: Told,
+        observations: Observations,
+        targets_of: Callable[[Observations], Targets],
+        prior: Prior,
+    ) -> Kernel:
         """Return the kernel for targets of this name."""
-        count = self._fitted(len(targets.standard))
+        count = self._fitted(len(observations))
         if (name, count) not in self._kept:
-            self._kept[name, count] = fit(
-                told.first(count), targets.standard[:count], prior, targets.noise[:count]
-            )
+            early = observations.first(count)
+            if early.figures.keys() != observations.figures.keys():
+                early = observations  # a metric was measured for the first time since
+            targets = targets_of(early)
+            among = told.first(len(early))
+            self._kept[name, count] = fit(among, targets.standard, prior, targets.noise)
         return self._kept[name, count]
 
     @staticmethod
@@ -313,19 +322,37 @@ class Kernels:
         return count if count < _EVERY_TIME else count - count % _EVERY
 
 
-def steadied(observations: Observations, metric: str, told: Told, kernels: Kernels) -> Array:
-    """Return a metric's figures; tails without what only a few slow requests did to them.
+def served_targets(observations: Observations) -> Targets:
+    """Return the labels of what was served to the end, and what failed."""
+    return Targets.labels(observations.served, observations.noise)
+
+
+def held_targets(observations: Observations) -> Targets:
+    """Return the labels of what held the SLOs, and what did not."""
+    return Targets.labels(observations.held, observations.noise)
+
+
+def steady_targets(
+    observations: Observations, *, metric: str, told: Told, kernels: Kernels
+) -> Targets:
+    """Return a metric's targets; tails without what only a few slow requests did to them.
 
     A tail scatters more than the mean beside it, and what moves both moves their ratio little.
     What a process of the ratio takes for noise is left out.
     """
     figures, means = observations.figures[metric], observations.means(metric)
     if means is None:
-        return figures
-    targets = Targets.of(figures - means, observations.noise)
-    kernel = kernels.of(f"{metric} beyond the mean", told, targets, METRIC_PRIOR)
+        return Targets.of(figures, observations.noise)
+
+    def beyond(some: Observations) -> Targets:
+        beside = some.means(metric)
+        tails = some.figures[metric]
+        return Targets.of(tails if beside is None else tails - beside, some.noise)
+
+    targets = beyond(observations)
+    kernel = kernels.of(f"{metric} beyond the mean", told, observations, beyond, METRIC_PRIOR)
     among = told.first(len(figures))
     process = Process(kernel, among, targets.standard, targets.noise)
     expected, _ = process.predict(process.covariance(among))
-    without: Array = figures - np.nan_to_num(targets.scale * (targets.standard - expected))
-    return without
+    without = figures - np.nan_to_num(targets.scale * (targets.standard - expected))
+    return Targets.of(without, observations.noise)

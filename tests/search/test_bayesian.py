@@ -14,7 +14,7 @@ from core.search.axes import Axis
 from core.search.bayesian import ENUMERATED, Bayesian
 from core.search.observations import Observations
 from core.search.points import Points, Rows
-from core.search.surrogate import Encoding, Kernels, Surrogate, Told, steadied
+from core.search.surrogate import Encoding, Kernels, Surrogate, Told, steady_targets
 from core.task import Choices, Configuration, Optimization, Range, Slo
 from core.verdict import judge
 from core.verdict.hypervolume import hypervolume
@@ -360,8 +360,11 @@ def test_the_opening_starts_from_what_the_server_says_it_runs_with(seed: int) ->
     assert {n for n, v in proposal.configuration.items() if v != runs[n]} == {flag}
 
 
-def test_a_tail_is_steadied_by_the_mean_beside_it() -> None:
-    """Means without any pattern; tails 1.5 times as long, or 4.5 where the policy is `lof`."""
+def tails() -> tuple[tuple[Axis, ...], Aim, list[Experiment], list[float]]:
+    """Means without any pattern; tails 1.5 times as long, or 4.5 where the policy is `lof`.
+
+    Returns axes, aim, what is told, and what the tails truly are, as logarithms.
+    """
     rng = np.random.default_rng(5)
     slo = Slo.model_validate({"ttft": {"p99": {"threshold": 9.0, "hard_fail": True}}})
     parameters = {
@@ -369,17 +372,34 @@ def test_a_tail_is_steadied_by_the_mean_beside_it() -> None:
         "policy": Choices(values=("fcfs", "lof")),
     }
     points = Points(Space.of(parameters, lambda c: c.key))
-    told, true, measured = [], [], []
+    told, true = [], []
     for number, c in enumerate(points.space.grid()):
         mean = float(np.exp(rng.normal(0.0, 0.5)))
         true.append(np.log(mean * (4.5 if c["policy"] == "lof" else 1.5)))
-        measured.append(true[-1] + rng.normal(0.0, 0.1))
-        ttft = distribution(mean, p99=float(np.exp(measured[-1])))
+        ttft = distribution(mean, p99=float(np.exp(true[-1] + rng.normal(0.0, 0.1))))
         rounds = (sub_round(0).model_copy(update={"ttft": ttft}),)
         judged = judge(rounds, slo, "maximize_throughput", levels=1)
         made = experiment(number, c, judged=judged)
         told.append(made.model_copy(update={"sub_rounds": rounds}))
-    observations = Observations.of(points.axes, Aim("maximize_throughput", slo), told)
-    told_places = Told(points.axes, observations.places)
-    without_noise = steadied(observations, "ttft_p99", told_places, Kernels())[:, 0]
-    assert np.std(without_noise - true) < 0.6 * np.std(np.subtract(measured, true))
+    return points.axes, Aim("maximize_throughput", slo), told, true
+
+
+def test_a_tail_is_steadied_by_the_mean_beside_it() -> None:
+    axes, aim, told, true = tails()
+    observations = Observations.of(axes, aim, told)
+    places = Told(axes, observations.places)
+    found = steady_targets(observations, metric="ttft_p99", told=places, kernels=Kernels())
+    without_noise = found.shift + found.scale * found.standard
+    measured = observations.figures["ttft_p99"]
+    assert np.std(without_noise[:, 0] - true) < 0.6 * np.std(measured[:, 0] - true)
+
+
+def test_a_resumed_search_has_the_kernels_that_it_had() -> None:
+    axes, aim, told, _ = tails()
+    whole = Kernels()
+    for count in range(1, 24):  # from twenty on, every third is fitted to
+        live = Surrogate(Observations.of(axes, aim, told[:count]), [], whole)
+    resumed = Surrogate(Observations.of(axes, aim, told[:23]), [], Kernels())
+    for metric, model in live.metrics.items():
+        assert resumed.metrics[metric].kernel.noise == model.kernel.noise
+        assert resumed.metrics[metric].kernel.weights.tolist() == model.kernel.weights.tolist()
