@@ -9,6 +9,10 @@ from core.load.exchange import Exchange
 from core.load.ledger import Ledger
 from core.load.requests import Stock
 
+AT_ONCE = 128
+"""Most requests sent in a turn, until answers and orders are heard: a schedule that runs away from
+the client must not keep it from being told to stop."""
+
 
 class OpenLoop:
     """This worker's part of the schedule."""
@@ -36,7 +40,9 @@ class OpenLoop:
         self._alarm.close()
 
     def _send_due(self) -> None:
-        while not self.exhausted and self._due <= time.monotonic_ns():
+        for _ in range(AT_ONCE):
+            if self.exhausted or self._due > time.monotonic_ns():
+                break
             self._connections.send(self._stock.take(), self._due, self._ended)
             self._set_next()
         self._stock.top_up()

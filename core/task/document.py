@@ -272,7 +272,7 @@ class Benchmark(Section):
     """Requests in flight at all times, one load level for each number. Where it is left out beside
     a `request_rate` or a `trace`, there is no such level."""
     request_rate: Annotated[
-        tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(one_or_many)
+        tuple[Annotated[float, Field(gt=0, le=100_000)], ...], BeforeValidator(one_or_many)
     ] = ()
     """Requests per second, whether or not the server keeps up; one load level for each number."""
     arrivals: Arrivals = Arrivals()

@@ -96,7 +96,7 @@ class LoadSearchRules(Section):
     """What grows: requests in flight, or requests per second."""
     first: float = Field(default=8.0, gt=0)
     """The load to begin with."""
-    most: float = Field(default=1024.0, gt=0)
+    most: float = Field(default=1024.0, gt=0, le=100_000)
     """No larger load is tried."""
     tolerance: float = Field(default=0.05, gt=0, lt=1)
     """How close the border is found, as a share of the load."""

@@ -158,6 +158,7 @@ def _rules(folder: Path) -> Path:
     [
         (("--concurrency", "0"), 2, "num_concurrency[0]: must be at least 1"),
         (("--concurrency", "many"), 2, "'many' is no list of whole numbers"),
+        (("--rate", "1e9"), 2, "request_rate[0]: must be at most 100,000"),
         (("--scenario", "D(1;2)"), 2, "'D(1;2)' is no traffic scenario"),
         (("--slo", "speed=3"), 2, "'speed=3' is no SLO"),
         (("--slo", "ttft_p90=-1"), 2, "a number of seconds above 0"),
