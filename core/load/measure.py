@@ -49,7 +49,7 @@ class LoadWorker:
         self._round = 0
         self._vocabularies: dict[str, Vocabulary] = {}
         self._fetched: dict[str, str] = {}
-        self._folder = TemporaryDirectory(prefix="autotuner-load-")
+        self._folder: TemporaryDirectory[str] | None = None
 
     async def __aenter__(self) -> Self:
         await self._crew.grow(self._least)
@@ -62,7 +62,8 @@ class LoadWorker:
         trace: TracebackType | None,
     ) -> None:
         await self._crew.stop()
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     @property
     def pids(self) -> list[int]:
@@ -140,6 +141,7 @@ class LoadWorker:
 
     async def _fetched_once(self, url: str, most_bytes: int) -> str:
         if url not in self._fetched:
+            self._folder = self._folder or TemporaryDirectory(prefix="autotuner-load-")
             folder = Path(self._folder.name) / str(len(self._fetched))
             folder.mkdir()
             self._fetched[url] = str(await fetch(url, folder, most_bytes=most_bytes))

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -375,3 +376,12 @@ async def test_a_level_of_fewer_slots_than_workers_is_measured() -> None:
     ):
         _, _, result = await measured(worker, server, plan(concurrency=1, requests=8))
     assert result.requests.completed == 8
+
+
+async def test_a_folder_for_what_is_fetched_is_made_when_something_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A process that is struck down leaves nothing behind that it never needed."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    async with LoadWorker():
+        assert list(tmp_path.iterdir()) == []
