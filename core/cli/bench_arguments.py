@@ -49,7 +49,9 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
     judged.add_argument(
         "--slo", metavar="METRIC=SECONDS", action="append", default=[], help="ttft_p90=0.5; exit 1"
     )
-    judged.add_argument("--gpus", type=int, default=1, help="of the server, for figures per GPU")
+    judged.add_argument(
+        "--gpus", type=_above_zero, default=1, help="of the server, for figures per GPU"
+    )
     judged.add_argument("--gpu-hour-price", metavar="PRICE", type=float, help="for cost of tokens")
     parser.add_argument(
         "--api-key-variable", metavar="NAME", help="environment variable of the key"
@@ -102,6 +104,12 @@ def _benchmark(asked: argparse.Namespace) -> dict[str, Any]:
 
 def _given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value not in (None, {})}
+
+
+def _above_zero(text: str) -> int:
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is no whole number above 0")
 
 
 def _numbers(convert: _Convert) -> Callable[[str], list[Any]]:

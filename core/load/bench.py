@@ -5,7 +5,8 @@ the benchmark section of a task says.
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from typing import Any
 
 import httpx
 
@@ -17,6 +18,7 @@ from core.load.capacity import find_capacity
 from core.load.measure import LoadWorker
 from core.load.plan import Progress, RequestTable, Target
 from core.load.planning import PlanTerms, capacity_plan, level_plan, load_target
+from core.load.sse import error_message
 from core.load.wire import tls_context
 from core.task import Frozen, Level, Task
 
@@ -74,7 +76,7 @@ async def find_target(wanted: BenchPlan) -> Target:
     """Return the server as a target, with the model it has.
 
     Raises:
-        HostError: it cannot be reached.
+        HostError: it cannot be reached, or lets nobody in without another key.
         UsageError: the URL is none, or it has no model, or not the one that was named.
     """
     benchmark = wanted.task.benchmark
@@ -93,7 +95,7 @@ async def find_target(wanted: BenchPlan) -> Target:
     elif models:
         model = next(iter(models))
     else:
-        raise UsageError(f"{wanted.url} names no model; give one with --model")
+        raise UsageError(f"{target.base_url}/v1/models names no model; give one with --model")
     # vLLM, SGLang and llama.cpp say that they own the model, by the names that engines have here.
     engine = ENGINES.get(models.get(model, ""))
     shape = engine.requests if engine else RequestShape()
@@ -101,7 +103,12 @@ async def find_target(wanted: BenchPlan) -> Target:
 
 
 async def _models(target: Target) -> dict[str, str]:
-    """Return the server's models, and who each is owned by; empty where it does not say."""
+    """Return the server's models, and who each is owned by; empty where it does not say.
+
+    Raises:
+        HostError: it cannot be reached, or lets nobody in without another key.
+        UsageError: the URL is none.
+    """
     headers = target.headers()
     try:
         async with httpx.AsyncClient(
@@ -110,9 +117,33 @@ async def _models(target: Target) -> dict[str, str]:
             trust_env=False,  # the requests that are timed know no proxy either
         ) as client:
             reply = await client.get(f"{target.base_url}/v1/models", headers=headers)
-        listed = reply.json()["data"] if reply.status_code == 200 else []
-        return {str(model["id"]): str(model.get("owned_by")) for model in listed}
+    except httpx.InvalidURL as error:
+        raise UsageError(f"{target.base_url} is no base URL: {error}") from None
     except httpx.HTTPError as error:
-        raise HostError(f"{target.base_url} does not answer ({error}); is it up?") from None
-    except (ValueError, KeyError, TypeError):
+        raise HostError(f"{target.base_url} does not answer: {_why(error)}") from None
+    said: Any = None
+    with suppress(ValueError):
+        said = reply.json()
+    if reply.status_code == 401:
+        named = target.api_key_variable
+        wants = f"does not take the key in ${named}" if named else "wants an API key"
+        advice = "" if named else "; name the variable that holds it with --api-key-variable"
+        reason = error_message(said, reply.content)
+        raise HostError(f"{target.base_url} {wants} ({reason}){advice}")
+    try:
+        listed = said["data"] if reply.status_code == 200 else []
+        return {str(model["id"]): str(model.get("owned_by")) for model in listed}
+    except (KeyError, TypeError):
         return {}
+
+
+def _why(error: httpx.HTTPError) -> str:
+    """Return why nothing was answered, and what to do about it."""
+    if isinstance(error, httpx.TimeoutException):
+        return f"nothing came within {ASK_TIMEOUT:g} s; is it still starting?"
+    why = str(error) or "it hung up"
+    if "CERTIFICATE_VERIFY_FAILED" in why:
+        return f"{why}; name its authority's file in $SSL_CERT_FILE, or give --insecure"
+    if "WRONG_VERSION_NUMBER" in why:
+        return f"{why}; write http:// if it speaks no TLS"
+    return f"{why}; is it up?"

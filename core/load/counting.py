@@ -72,7 +72,7 @@ class TokenCounter:
             ) from None
         except httpx.TransportError as error:
             raise MeasurementError(
-                _failed(f"no answer from {self._target.base_url}: {error}")
+                _failed(f"no answer from {self._target.base_url}: {str(error) or 'it hung up'}")
             ) from None
         try:
             said = reply.json()

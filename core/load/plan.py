@@ -39,8 +39,9 @@ class Target(Frozen):
     @field_validator("base_url")
     @classmethod
     def _is_http(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        parts = urlsplit(url)  # a port that is none raises a ValueError, too
+        reachable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        if not reachable or parts.query or parts.fragment:
             raise ValueError(f"'{url}' is no base URL; write http://host:port or https://host")
         return url.rstrip("/").removesuffix("/v1")
 

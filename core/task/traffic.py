@@ -66,11 +66,11 @@ class Scenario(Frozen):
     def _check(self) -> Self:
         for side, (a, b) in (("prompt", self.prompt), ("answer", self.output)):
             if max(a, b) > _LONGEST:
-                raise ValueError(f"a {side} length of {max(a, b):g} tokens is beyond any model")
+                raise ValueError(f"the {side} length of {max(a, b):g} tokens is beyond any model")
             if self.shape == "N" and a < 1:
                 raise ValueError(f"a mean {side} length of {a:g} tokens is below 1")
             if self.shape != "N" and min(a, b) < 1:
-                raise ValueError(f"a {side} length of {min(a, b):g} tokens is below 1")
+                raise ValueError(f"the {side} length of {min(a, b):g} tokens is below 1")
             if self.shape == "U" and a > b:
                 raise ValueError(f"the {side} lengths run from {a:g} down to {b:g}")
         return self

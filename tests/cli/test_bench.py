@@ -160,6 +160,8 @@ def _rules(folder: Path) -> Path:
         (("--concurrency", "many"), 2, "'many' is no list of whole numbers"),
         (("--rate", "1e9"), 2, "request_rate[0]: must be at most 100,000"),
         (("--scenario", "D(1;2)"), 2, "'D(1;2)' is no traffic scenario"),
+        (("--gpus", "0"), 2, "'0' is no whole number above 0"),
+        (("--scenario", "D(20,0)"), 2, "the answer length of 0 tokens is below 1"),
         (("--slo", "speed=3"), 2, "'speed=3' is no SLO"),
         (("--slo", "ttft_p90=-1"), 2, "a number of seconds above 0"),
         (("--largest", "rate"), 2, "needs an SLO"),
@@ -183,7 +185,10 @@ async def test_nonsense_is_told_in_a_line(
     assert len(err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://x", "http://"])
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8000", "ftp://x", "http://", "http://h:70000", "http://h:http", "http://h?x=1"],
+)
 async def test_what_is_no_url_is_told(url: str, tmp_path: Path) -> None:
     status, _, err = await autotuner("bench", url, home=tmp_path)
     assert (status, err.count("\n")) == (2, 1)

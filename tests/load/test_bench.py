@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,34 @@ async def models(
     content = said if isinstance(said, bytes) else json.dumps(said).encode()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(content)))
-        writer.write(content)
-        await writer.drain()
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(content)))
+            writer.write(content)
+            await writer.drain()
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with server:
         yield f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def raw(said: bytes) -> AsyncIterator[str]:
+    """A server of some other kind: it greets, or resets the connection if it has no greeting."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not said:
+            writer.transport.abort()
+            return
+        await reader.read(4096)  # whatever is left unread would reset the connection
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 def listed(owner: str) -> dict[str, Any]:
@@ -96,6 +116,43 @@ async def test_nobody_there_is_one_clear_line() -> None:
         pass
     with pytest.raises(HostError, match="is it up"):
         await find_target(plan(url))
+
+
+async def test_a_server_that_wants_a_key_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "wrong")
+    async with models({"error": {"message": "who are you"}}, status=401) as url:
+        with pytest.raises(HostError, match=r"API key \(who are you\); .* --api-key-variable"):
+            await find_target(plan(url, model_name="m"))
+        with pytest.raises(HostError, match=r"does not take the key in \$SOME_KEY \(who are you"):
+            await find_target(plan(url, api_key_variable="SOME_KEY"))
+
+
+async def test_a_certificate_of_nobodys_and_no_tls_at_all_are_told_apart() -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(Path(__file__).with_name("self_signed.pem"))
+    async with models({}, tls=context) as url:
+        with pytest.raises(HostError, match="--insecure"):
+            await find_target(plan(url))
+    greeting = b"220 at your service\r\n"
+    async with raw(greeting) as url:
+        with pytest.raises(HostError, match="write http://"):
+            await find_target(plan(url.replace("http:", "https:")))
+
+
+async def test_a_server_that_takes_a_connection_and_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.load.bench.ASK_TIMEOUT", 0.2)
+    silent = socket.create_server(("127.0.0.1", 0))
+    said = r"nothing came within 0\.2 s; is it still starting"
+    with silent, pytest.raises(HostError, match=said):
+        await find_target(plan(f"http://127.0.0.1:{silent.getsockname()[1]}"))
+
+
+async def test_a_server_that_hangs_up_is_said_to() -> None:
+    async with raw(b"") as url:
+        with pytest.raises(HostError, match=r"does not answer: \w.*; is it up"):
+            await find_target(plan(url))
 
 
 async def test_every_level_is_measured() -> None:
