@@ -57,7 +57,9 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
         "--api-key-variable", metavar="NAME", help="environment variable of the key"
     )
     parser.add_argument("--insecure", action="store_true", help="do not check the certificate")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--seed", type=int, help="for the prompts of an earlier run; default: new ones"
+    )
 
 
 def call_of(asked: argparse.Namespace) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ def measure(
     slos: Sequence[str] = (),
     parameters: Sequence[str] = (),
     objective: str | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     gpus: int = 1,
     verify_tls: bool = True,
     as_json: bool = False,
@@ -40,12 +41,15 @@ def measure(
         asked: fields of the benchmark section that have the last word.
         slos: bounds such as `ttft_p90=0.5`, in seconds.
         parameters: fields of every request's body, such as `temperature=0`.
+        seed: that of the prompts and arrivals. None: one that was not used before, as the server
+            may still hold the prompts of an earlier run in its prefix cache.
 
     Raises:
         TaskError: the task file is wrong.
         UsageError: so is the command line.
         HostError: the server, or this machine, cannot be measured.
     """
+    seed = secrets.randbelow(2**31) if seed is None else seed
     wanted = _task(url, task, asked or {}, slos, parameters, objective, seed)
     plan = BenchPlan(
         url=url,
@@ -86,7 +90,8 @@ async def _measure(plan: BenchPlan, *, as_json: bool) -> int:
         _show("")
         if as_json and measured:
             levels = [one.model_dump(mode="json") for one in measured]
-            print(json.dumps({"url": plan.url, "levels": levels}, indent=2))
+            seed = plan.task.optimization.seed
+            print(json.dumps({"url": plan.url, "seed": seed, "levels": levels}, indent=2))
     if any(one.client is not None and one.client.bound for one in measured):
         raise HostError("the load generator was too slow: figures marked so prove nothing")
     return HELD if held else NOT_HELD

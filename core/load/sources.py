@@ -83,25 +83,28 @@ def dataset_drafts(
 
 
 def trace_drafts(
-    requests: Sequence[Recorded], vocabulary: Vocabulary, rng: np.random.Generator
+    plan: LevelPlan, requests: Sequence[Recorded], vocabulary: Vocabulary, rng: np.random.Generator
 ) -> Iterator[Draft]:
-    """Yield prompts as long as a trace's, sharing beginnings where the trace says so."""
+    """Yield prompts as long as a trace's, sharing beginnings where the trace says so.
+
+    A block reads the same for every worker, and otherwise for a plan of another seed.
+    """
     writer = PromptWriter(vocabulary, rng)
     for request in requests:
         if request.blocks:
-            text = _of_blocks(request, vocabulary, writer)
+            text = _of_blocks(plan.seed, request, vocabulary, writer)
         else:
             text = writer.prompt(request.prompt_tokens)
         yield text, request.prompt_tokens, request.output_tokens
 
 
-def _of_blocks(request: Recorded, vocabulary: Vocabulary, writer: PromptWriter) -> str:
+def _of_blocks(seed: int, request: Recorded, vocabulary: Vocabulary, writer: PromptWriter) -> str:
     left = max(1, request.prompt_tokens - vocabulary.overhead)
     text = []
     for block in request.blocks:
         if left <= 0:
             break
-        same = PromptWriter(vocabulary, np.random.default_rng(block))
+        same = PromptWriter(vocabulary, np.random.default_rng([seed, block]))
         text.append(same.text(min(TRACE_BLOCK, left)))
         left -= TRACE_BLOCK
     if left > 0:

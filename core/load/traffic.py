@@ -85,7 +85,7 @@ class Traffic:
             assert plan.level.trace_speed is not None
             requests = recorded(records(local(plan.trace)), speed=plan.level.trace_speed)
             mine = requests[order.worker :: order.workers]
-            drafts = trace_drafts(mine, self._vocabulary, self._rng)
+            drafts = trace_drafts(plan, mine, self._vocabulary, self._rng)
             offsets = iter([request.offset for request in mine])
             rate = len(requests) / max(1.0, requests[-1].offset)
         else:

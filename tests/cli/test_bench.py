@@ -66,6 +66,22 @@ async def test_json_has_every_figure_and_slos_decide_the_status(tmp_path: Path) 
     assert (held, broken) == (0, 1)
 
 
+async def test_no_run_sends_the_prompts_of_another_unless_asked_to(tmp_path: Path) -> None:
+    sent: list[set[str]] = []
+    async with ScriptedServer(brisk) as server:
+        words = ("bench", server.url, *QUICK, "--json")
+        seed: tuple[str, ...] = ()
+        for _ in range(3):
+            before = len(server.asked)
+            _, out, _ = await autotuner(*words, *seed, home=tmp_path)
+            asked = [one.body for one in server.asked[before:]]
+            sent.append({body["prompt"] for body in asked if body["stream"]})
+            seed = ("--seed", str(json.loads(out)["seed"])) if len(sent) == 2 else ()
+    first, second, again = sent
+    assert not first & second
+    assert second & again
+
+
 async def test_everything_that_can_be_asked_reaches_the_requests(tmp_path: Path) -> None:
     (tmp_path / "prompts.jsonl").write_text('{"prompt": "hello there"}\n{"prompt": "good day"}\n')
     async with ScriptedServer(brisk) as server:

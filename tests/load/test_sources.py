@@ -102,10 +102,12 @@ def test_a_trace_shares_text_where_it_shares_blocks() -> None:
         Recorded(2, 600, 7, (7, 1)),
         Recorded(3, 50, 8),
     ]
-    drafts = list(trace_drafts(recorded, PLAIN, np.random.default_rng(0)))
+    drafts = list(trace_drafts(plan(), recorded, PLAIN, np.random.default_rng(0)))
     texts = [str(prompt).split() for prompt, _, _ in drafts]
     assert [len(text) for text in texts] == [1100, 1024, 600, 50]
     assert [output for _, _, output in drafts] == [5, 6, 7, 8]
     assert texts[0][:1024] == texts[1]
     assert texts[2][:512] == texts[1][:512]
     assert texts[2][512:] != texts[1][512:600]
+    later = trace_drafts(plan(seed=1), recorded, PLAIN, np.random.default_rng(0))
+    assert str(next(later)[0]).split()[:512] != texts[0][:512]
