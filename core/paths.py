@@ -17,6 +17,16 @@ def is_there(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110  Path's own raises then
 
 
+def is_file(path: Path) -> bool:
+    """Return whether a file can be seen there, likewise."""
+    return os.path.isfile(path)  # noqa: PTH113  likewise
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a folder can be seen there, likewise."""
+    return os.path.isdir(path)  # noqa: PTH112  likewise
+
+
 def hugging_face_home() -> Path:
     """Return the folder that holds all of Hugging Face's library, whether or not it exists."""
     return path_of(os.environ.get("HF_HOME") or "~/.cache/huggingface")

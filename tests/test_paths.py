@@ -9,7 +9,7 @@ from core.engines.model_reading import model_place
 from core.errors import HostError
 from core.home import home
 from core.machine.model_files import model_files
-from core.paths import is_there, path_of
+from core.paths import is_file, is_folder, is_there, path_of
 from tui.screens.requests import check_new_file
 
 TOO_LONG = "/" + "y" * 300
@@ -26,6 +26,16 @@ def test_no_path_stops_who_looks_for_a_model(path: str) -> None:
     assert model_place(path) is None
     assert model_files(path).files == 0
     assert check_new_file(path) == "" or "no folder" in check_new_file(path)
+
+
+def test_a_folder_is_no_file_and_a_file_no_folder(tmp_path: Path) -> None:
+    file = tmp_path / "task.yaml"
+    file.touch()
+    assert is_file(file)
+    assert not is_file(tmp_path)
+    assert is_folder(tmp_path)
+    assert not is_folder(file)
+    assert "no folder" in check_new_file(f"{file}/report.txt")
 
 
 def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from core.events import Confirmation, Experiment, SearchAdvanced
+from core.events import Confirmation, Experiment, SearchAdvanced, reached
 from core.report import figures
 from core.report.characters import BEST, one_line
 from core.report.conclusion import gain_over
@@ -119,9 +119,10 @@ def _best(
         yet = " yet" if running else ""
         yield line(Span(f"no feasible configuration{yet}", "muted"))
     else:
+        value = reached(confirmation, best.number, best.verdict.value)
         head = line(
             Span(f"{BEST} experiment {best.number}", "best"),
-            Span(f"  {figures.objective(best.verdict.objective, best.verdict.value)}", "bold"),
+            Span(f"  {figures.objective(best.verdict.objective, value)}", "bold"),
         )
         gain = line(*_gain(best, baseline, confirmation))
         if length(head) + length(gain) <= width:
@@ -131,8 +132,9 @@ def _best(
         yield from _differences(best.configuration, width)
         yield from _slos(best, width)
     if baseline is not None and baseline.verdict is not None and baseline is not best:
-        value = figures.objective(baseline.verdict.objective, baseline.verdict.value)
-        yield crop(line(Span("◆ the defaults", "baseline"), f"  {value}"), width)
+        value = reached(confirmation, baseline.number, baseline.verdict.value)
+        told = figures.objective(baseline.verdict.objective, value)
+        yield crop(line(Span("◆ the defaults", "baseline"), f"  {told}"), width)
         yield from _slos(baseline, width)
     if confirmation is not None:
         style = "ok" if confirmation.status == "better" else "warn"

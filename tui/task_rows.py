@@ -86,7 +86,7 @@ def best(row: TaskRow) -> Line:
     verdict = row.task.best_verdict
     if verdict is None:
         return line(Span(NOTHING, "muted"))
-    return line(figures.objective(verdict.objective, verdict.value))
+    return line(figures.objective(verdict.objective, row.task.best_value))
 
 
 def gain_over_defaults(row: TaskRow, *, short: bool = False) -> Line:

@@ -146,7 +146,7 @@ def _cells(task: TaskSummary) -> tuple[str, ...]:
         task.model,
         task.state,
         str(task.done) if task.planned is None else f"{task.done}/{task.planned}",
-        figures.objective(best.objective, best.value) if best else "–",
+        figures.objective(best.objective, task.best_value) if best else "–",
         _moment(task.began_at or task.created_at),
     )
 
@@ -169,5 +169,5 @@ def _facts(task: TaskSummary) -> dict[str, object]:
         "planned": task.planned,
         "outcomes": {(outcome or "under_way"): n for outcome, n in task.outcomes.items()},
         "best": task.best,
-        "value": task.best_verdict.value if task.best_verdict else None,
+        "value": task.best_value,
     }

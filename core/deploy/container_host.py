@@ -20,6 +20,7 @@ from requests.exceptions import RequestException
 from core.errors import HostError
 from core.events import ProcessIdentity
 from core.machine import identity, ownership, procfs
+from core.paths import is_there
 
 OWNER_LABEL = "autotuner.owner"
 """Holds the mark that the processes of a local server carry in their environment."""
@@ -176,7 +177,7 @@ def sweep(*, known: bool = True) -> list[str]:
     """
     url = os.environ.get("DOCKER_HOST") or _usual_socket()
     path = url.partition("://")[2]
-    if url.startswith("unix:") and not _is_there(path):
+    if url.startswith("unix:") and not is_there(Path(path)):
         return []
     if url.startswith("unix:") and not (known or os.access(path, os.R_OK | os.W_OK)):
         return []
@@ -187,15 +188,7 @@ def sweep(*, known: bool = True) -> list[str]:
 def _usual_socket() -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
     paths = [template.format(runtime=runtime) for template in _SOCKETS]
-    return "unix://" + next(filter(_is_there, paths), paths[0])
-
-
-def _is_there(path: str) -> bool:
-    """Return whether a socket is there to be reached: rootful Podman's folder is root's alone."""
-    try:
-        return Path(path).exists()
-    except PermissionError:
-        return False
+    return "unix://" + next((path for path in paths if is_there(Path(path))), paths[0])
 
 
 def _knock(url: str) -> None:

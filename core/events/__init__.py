@@ -6,6 +6,7 @@ from core.events.confirmations import (
     Contender,
     FlagEffect,
     Gain,
+    reached,
 )
 from core.events.experiments import Experiment, Failure, FailureKind, Origin, Outcome, Phase
 from core.events.host import GpuDescription, HostDescription, ModelFiles
@@ -102,5 +103,6 @@ __all__ = [
     "WinnerConfirmed",
     "decode",
     "encode",
+    "reached",
     "signal_name",
 ]

@@ -84,6 +84,24 @@ class Confirmation(Frozen):
         return next((c for c in self.contenders if c.experiment == self.winner), None)
 
 
+def reached(
+    confirmation: Confirmation | None, experiment: int, measured: float | None
+) -> float | None:
+    """Return what the objective of a configuration comes to, as far as is known.
+
+    Fresh launches say so where there were any: of what a search measured, the best was also lucky.
+
+    Args:
+        experiment: the one that the search made of it.
+        measured: what that one measured.
+    """
+    if confirmation is None:
+        return measured
+    anew = (*confirmation.contenders, *filter(None, [confirmation.defaults]))
+    fresh = next((one.value for one in anew if one.experiment == experiment), None)
+    return measured if fresh is None else fresh
+
+
 class FlagEffect(Frozen):
     """What one flag of the winner brings: the winner against itself with that flag reverted."""
 

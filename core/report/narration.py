@@ -26,6 +26,7 @@ from core.events import (
     ServerStopped,
     SubRound,
     WinnerConfirmed,
+    reached,
 )
 from core.report import figures
 from core.report.characters import BEST, BROKEN, WARNING, one_line, outcome_symbol
@@ -173,11 +174,12 @@ def standing(state: RunState) -> str:
     over = state.ended is not None
     if best is None or best.verdict is None:
         return "nothing feasible" if over else "nothing feasible yet"
-    value = figures.objective(best.verdict.objective, best.verdict.value)
+    proof = state.confirmation
+    came_to = reached(proof, best.number, best.verdict.value)
+    value = figures.objective(best.verdict.objective, came_to)
     text = f"{BEST} best{'' if over else ' so far'}: experiment {best.number}, {value}"
     if best is baseline:
         return f"{text}, the defaults"
-    proof = state.confirmation
     chosen = proof.chosen if proof is not None else None
     if chosen is not None and chosen.gain is not None and chosen.experiment == best.number:
         gained = figures.gain_in_words(chosen.gain)

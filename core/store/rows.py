@@ -7,7 +7,15 @@ from enum import StrEnum
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from core.errors import StoreError
-from core.events import Confirmation, Event, Outcome, ProcessIdentity, ServerLaunched, Verdict
+from core.events import (
+    Confirmation,
+    Event,
+    Outcome,
+    ProcessIdentity,
+    ServerLaunched,
+    Verdict,
+    reached,
+)
 from core.task import Objective, Task
 
 T = TypeVar("T")
@@ -108,6 +116,13 @@ class TaskSummary:
         """How many experiments are over; what was broken off is made again."""
         again = {None, Outcome.CANCELLED, Outcome.INTERRUPTED}
         return sum(count for outcome, count in self.outcomes.items() if outcome not in again)
+
+    @property
+    def best_value(self) -> float | None:
+        """What the objective of the best comes to."""
+        if self.best is None or self.best_verdict is None:
+            return None
+        return reached(self.confirmation, self.best, self.best_verdict.value)
 
     @property
     def objective(self) -> Objective | None:

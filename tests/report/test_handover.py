@@ -138,6 +138,9 @@ def test_files_of_requests_are_named_by_their_whole_path_from_where_the_task_was
     assert task.benchmark.dataset_url == "/srv/tuning/prompts/chat.jsonl"
     assert task.benchmark.trace is not None
     assert task.benchmark.trace.source == "/srv/tuning/day.csv"
+    events[1] = HostDescribed(at=1_700_000_000.0, host=host.model_copy(update={"folder": ""}))
+    task = parse_task(files(conclusion(events, text))["reproduce.yaml"].text).task
+    assert task.benchmark.dataset_url == "prompts/chat.jsonl"  # nobody knows from where
     remote = text.replace("prompts/chat.jsonl", "https://example.com/chat.jsonl")
     task = parse_task(files(conclusion(events, remote))["reproduce.yaml"].text).task
     assert task.benchmark.dataset_url == "https://example.com/chat.jsonl"

@@ -85,6 +85,10 @@ async def test_a_task_is_exported_and_taken_in_again(
         await until(pilot, lambda: "✗ there is no such file" in text(pilot))
         await pilot.press("escape")
         await pilot.press("I")
+        await type_in(pilot, "..")
+        await until(pilot, lambda: "✗ there is no such file" in text(pilot), "a folder is none")
+        await pilot.press("escape")
+        await pilot.press("I")
         await type_in(pilot, target.name)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.view, FormView))
@@ -153,7 +157,9 @@ async def test_an_experiment_of_another_task_is_compared(app: Watched) -> None:
         await until(pilot, lambda: "Compare 2" in text(pilot))
 
 
-async def test_a_proved_gain_stands_with_its_interval(app: Watched, full_home: Path) -> None:
+async def test_a_proved_gain_stands_with_its_interval_and_what_was_measured_anew(
+    app: Watched, full_home: Path
+) -> None:
     gain = Gain(share=0.25, low=0.2, high=0.3, probability=0.99, noise=0.01, repeats=3, control=3)
     chosen = Contender(
         experiment=runs.RAG_BEST,
@@ -164,7 +170,11 @@ async def test_a_proved_gain_stands_with_its_interval(app: Watched, full_home: P
         gain=gain,
     )
     proved = Confirmation(
-        status="better", reason="3 against 3", winner=runs.RAG_BEST, contenders=(chosen,)
+        status="better",
+        reason="3 against 3",
+        winner=runs.RAG_BEST,
+        contenders=(chosen,),
+        defaults=chosen.model_copy(update={"experiment": 0, "value": 2720.0, "gain": None}),
     )
     async with Store.open(full_home / "autotuner.db") as store:
         await store.record(runs.RAG_ID, WinnerConfirmed(at=runs.START, confirmation=proved))
@@ -173,6 +183,10 @@ async def test_a_proved_gain_stands_with_its_interval(app: Watched, full_home: P
         [row] = [row for row in lines(pilot) if "rag-long-context#1" in row and "19" in row]
         assert "+25.0 %" in row
         assert "[+20, +30]" in row
+        assert " 3,400 tok" in row
+        app.go("task", app.subject.at(runs.RAG_ID))
+        await until(pilot, lambda: f"★ experiment {runs.RAG_BEST}  3,400 tok" in text(pilot))
+        assert "◆ the defaults  2,720 tok" in text(pilot)
 
 
 async def test_why_nothing_is_proved_is_told_in_the_words_of_the_columns(

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from core.paths import is_there, path_of
+from core.paths import is_folder, is_there, path_of
 from core.report import Format
 from core.store import StoredTask
 from tui import commands
@@ -90,6 +90,6 @@ def check_new_file(text: str) -> str:
         return "a name is needed"
     if is_there(path):
         return f"{path} is there already"
-    if not is_there(path.absolute().parent):
+    if not is_folder(path.absolute().parent):
         return f"there is no folder {path.absolute().parent}"
     return ""

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from core.machine.nvml import NvmlGpus
-from core.paths import is_there, path_of
+from core.paths import is_file, path_of
 from core.store import Lease, Page, TaskSummary, Viewer
 from tui import commands
 from tui.dialogs.asking import Ask, Confirm
@@ -280,7 +280,7 @@ def _what_goes(task: TaskSummary) -> list[str]:
 
 
 def _check_file(text: str) -> str:
-    return "" if is_there(path_of(text.strip())) else "there is no such file"
+    return "" if is_file(path_of(text.strip())) else "there is no such file"
 
 
 class _Rows(Canvas):

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import stdev
 from typing import Any
 
+from core.paths import path_of
 from core.report.characters import one_line
 from core.report.conclusion import Conclusion
 from core.report.findings import Findings
@@ -59,12 +59,16 @@ def _folder(conclusion: Conclusion) -> str:
     return hosts[-1].folder if hosts else ""
 
 
-def _name_whole_paths(benchmark: dict[str, Any], folder: Path) -> None:
-    """Put the absolute path of each file that requests come from in place of a relative one."""
+def _name_whole_paths(benchmark: dict[str, Any], folder: str) -> None:
+    """Put the absolute path of each file that requests come from in place of a relative one.
+
+    Args:
+        folder: that relative ones start from. Empty: unknown, and they stay as they are.
+    """
     for section, name in ((benchmark, "dataset_url"), (benchmark.get("trace") or {}, "source")):
         source = section.get(name)
         if source and "://" not in source:
-            section[name] = str((folder / Path(source).expanduser()).absolute())
+            section[name] = str(folder / path_of(source))
 
 
 def reproduce(conclusion: Conclusion, found: Findings) -> str | None:
@@ -84,7 +88,7 @@ def reproduce(conclusion: Conclusion, found: Findings) -> str | None:
         pinned = {next(iter(task.parameters)): [None]}  # left out, as in the defaults
     if model := local_model(conclusion):
         document["model"]["id_or_path"] = model
-    _name_whole_paths(document.get("benchmark", {}), Path(_folder(conclusion)))
+    _name_whole_paths(document.get("benchmark", {}), _folder(conclusion))
     document["task_name"] = f"{task.task_name}-verify"
     document["parameters"] = pinned
     kept = task.optimization.model_dump(
