@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tests.bench.search import summary
 from tests.bench.search.edge import EDGE
-from tests.bench.search.problems import PROBLEMS
+from tests.bench.search.generated import generated
+from tests.bench.search.problems import PROBLEMS, Problem
 from tests.bench.search.replay import Arena
 from tests.bench.search.sessions import Session, play
 from tests.bench.search.tables import cache_folder
@@ -27,15 +28,7 @@ _ROOT = Path(__file__).parents[3]
 def main() -> int:
     """Play what is missing, and print the table of everything."""
     asked = _arguments()
-    chosen = [
-        problem
-        for problem in (*PROBLEMS, *EDGE)
-        if problem.name in asked.problems.split(",")
-        or (
-            problem not in EDGE
-            and asked.problems in {"all", "held-out" if problem.held_out else "development"}
-        )
-    ]
+    chosen = _chosen(asked.problems)
     path = cache_folder() / f"sessions-{_fingerprint()}.jsonl"
     kept = {(s.problem, s.strategy, s.seed): s for s in _read(path)}
     deadline = time.monotonic() + 60.0 * asked.minutes
@@ -71,9 +64,21 @@ def main() -> int:
     return 0
 
 
+def _chosen(names: str) -> list[Problem]:
+    """Return the problems of a set, or of some names."""
+    if names == "generated":
+        return list(generated())
+    sets = {"all": PROBLEMS, "edge": EDGE}
+    for name, held_out in (("held-out", True), ("development", False)):
+        sets[name] = tuple(p for p in PROBLEMS if p.held_out is held_out)
+    return list(sets.get(names) or (p for p in (*PROBLEMS, *EDGE) if p.name in names.split(",")))
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.search", description=__doc__)
-    parser.add_argument("--problems", default="all", help="all, development, held-out, or names")
+    parser.add_argument(
+        "--problems", default="all", help="all, development, held-out, edge, generated, or names"
+    )
     parser.add_argument("--strategies", default=STRATEGIES)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=1e9)

@@ -52,7 +52,7 @@ def closed(scenario: str, *concurrencies: int, rounds: float = 2.0) -> tuple[Wor
     )
 
 
-def _shared(workloads: tuple[Workload, ...], prefix: int, groups: int) -> tuple[Workload, ...]:
+def shared(workloads: tuple[Workload, ...], prefix: int, groups: int) -> tuple[Workload, ...]:
     """Return the workloads with prompts that begin alike."""
     return tuple(
         Workload(w.level, w.requests, w.warmup, shared_prefix=prefix, prefix_groups=groups)
@@ -73,7 +73,7 @@ PROBLEMS: tuple[Problem, ...] = (
             kv_cache_dtype=["auto", "fp8_e5m2"],
             disable_radix_cache=[False, True],
         ),
-        _shared(closed("N(600,150)/(100,30)", 8, 32, 64, rounds=2.5), 300, 3),
+        shared(closed("N(600,150)/(100,30)", 8, 32, 64, rounds=2.5), 300, 3),
         "maximize_throughput",
         ("ttft_p99",),
         feasible=0.3,
@@ -105,7 +105,7 @@ PROBLEMS: tuple[Problem, ...] = (
             max_running_requests=[16, 24, 36, None],
             enable_mixed_chunk=[None, True],
         ),
-        _shared(closed("N(800,150)/(120,30)", 12, 36, rounds=2.5), 450, 4),
+        shared(closed("N(800,150)/(120,30)", 12, 36, rounds=2.5), 450, 4),
         "maximize_throughput",
         ("e2e_latency_p90", "tpot_p99"),
         feasible=0.1,
@@ -179,7 +179,7 @@ PROBLEMS: tuple[Problem, ...] = (
             chunked_prefill_size=[512, 1024, 2048, 4096, 8192],
             quantization=[None, "fp8"],
         ),
-        _shared(closed("N(1400,300)/(90,30)", 8, 24, 64), 1000, 6),
+        shared(closed("N(1400,300)/(90,30)", 8, 24, 64), 1000, 6),
         "minimize_ttft",
         ("tpot_p90",),
         feasible=0.2,
