@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Self, TypeAlias
 from core.events import Failure, FailureKind
 from core.load.plan import MeasurementError
 from core.load.protocol import Broken, Halt, Message, Ready, Report, Tally, line, read_report
+from core.machine.cores import Cores
 
 LONGEST_LINE = 64 * 2**20
 GOODBYE = 5.0
@@ -105,7 +107,13 @@ class WorkerProcess:
 class Crew:
     """All load workers, spoken to as one."""
 
-    def __init__(self) -> None:
+    def __init__(self, cores: Cores | None = None) -> None:
+        """Have no worker yet.
+
+        Args:
+            cores: which CPUs are for the load; None: workers run wherever the kernel puts them.
+        """
+        self._cores = cores
         self._workers: list[WorkerProcess] = []
         self._heard: asyncio.Queue[Heard] = asyncio.Queue()
         self._death: Failure | None = None
@@ -122,6 +130,16 @@ class Crew:
         """Have `count` workers at least."""
         while len(self._workers) < count:
             self._workers.append(await WorkerProcess.start(len(self._workers), self._heard))
+        self._place()
+
+    def _place(self) -> None:
+        """Keep the workers to the load's CPUs, as long as each has one there."""
+        if self._cores is None:
+            return
+        crowded = len(self._workers) > len(self._cores.load)
+        for worker in self._workers:
+            with contextlib.suppress(ProcessLookupError):  # its death is heard
+                os.sched_setaffinity(worker.pid, self._cores.all if crowded else self._cores.load)
 
     async def stop(self) -> None:
         """End all workers."""

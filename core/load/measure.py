@@ -23,6 +23,7 @@ from core.load.protocol import Begin, Close, Prepare, Ready
 from core.load.records import due_within, pack
 from core.load.summary import summarise
 from core.load.vocabulary import Vocabulary
+from core.machine.cores import Cores
 
 LEAD = 0.05
 """Seconds from the command to begin until the load begins."""
@@ -38,14 +39,23 @@ class LoadWorker:
     They end with the context, and by themselves when the process that started them is gone.
     """
 
-    def __init__(self, *, least_workers: int = 1, most_workers: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        least_workers: int = 1,
+        most_workers: int | None = None,
+        cores: Cores | None = None,
+    ) -> None:
         """Begin with `least_workers` processes, and take at most `most_workers`.
 
         By default, that is as many as half the CPUs.
+
+        Args:
+            cores: which CPUs are for the load; None: all are for all.
         """
         self._least = least_workers
         self._most = most_workers or max(least_workers, (os.cpu_count() or 1) // 2)
-        self._crew = Crew()
+        self._crew = Crew(cores)
         self._round = 0
         self._vocabularies: dict[str, Vocabulary] = {}
         self._fetched: dict[str, str] = {}

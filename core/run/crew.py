@@ -40,8 +40,9 @@ class Crew:
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        cores = self._bench.cores
         for _ in range(self.width - 1):
-            self._workers.append(await self._stack.enter_async_context(LoadWorker()))
+            self._workers.append(await self._stack.enter_async_context(LoadWorker(cores=cores)))
         return self
 
     async def __aexit__(

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.engines.engine import Engine
 from core.events import Origin, SubRound
 from core.load import LoadWorker
+from core.machine.cores import Cores
 from core.run.allocation import Allocation
 from core.run.hosting import Hosting
 from core.run.journal import Journal
@@ -29,6 +30,8 @@ class Workbench:
     allocation: Allocation
     log_of: Callable[[int], Path]
     """Returns the path of the server's log of an experiment."""
+    cores: Cores | None = None
+    """Which CPUs are for the load; None: all are for all."""
 
 
 @dataclass(frozen=True)

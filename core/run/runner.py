@@ -31,6 +31,7 @@ from core.events import (
 )
 from core.load import LoadWorker
 from core.machine import identity
+from core.machine.cores import Cores, left_to_the_load, parted
 from core.run.agenda import Agenda
 from core.run.allocation import Allocation, gpus_of
 from core.run.crew import Crew
@@ -102,8 +103,11 @@ class Runner:
             try:
                 if stopped:
                     raise asyncio.CancelledError
-                async with LoadWorker() as worker:
-                    ending = await self._work(await self._workbench(worker))
+                cores = self._cores()
+                async with LoadWorker(cores=cores) as worker:
+                    bench = await self._workbench(worker, cores)
+                    with left_to_the_load(cores):
+                        ending = await self._work(bench)
             except asyncio.CancelledError:
                 ending = self._ended("cancelled", "stopped by the user")
             except HostError as error:
@@ -118,7 +122,19 @@ class Runner:
         version = await asyncio.to_thread(installed_version, self._engine, self._task)
         return version, await self._store.resume(self._stored.id)
 
-    async def _workbench(self, worker: LoadWorker) -> Workbench:
+    def _cores(self) -> Cores | None:
+        """Return which CPUs the load gets to itself: none of those that a server computes on."""
+        needed = self._engine.gpus_needed(self._task, DEFAULTS)
+        present = gpus_of(self._engine, self._task).present()
+        if not needed or all(gpu.simulated for gpu in present):
+            return None
+        cores = parted(os.sched_getaffinity(0))
+        if cores is not None:
+            own = ", ".join(map(str, sorted(cores.load)))
+            self._note(f"the load has CPUs {own} to itself, servers the other {len(cores.servers)}")
+        return cores
+
+    async def _workbench(self, worker: LoadWorker, cores: Cores | None) -> Workbench:
         task = self._task
         gpus = gpus_of(self._engine, task)
         described = await asyncio.to_thread(describe, self._stored, self._engine, gpus)
@@ -136,6 +152,7 @@ class Runner:
             hosting=hosting,
             allocation=Allocation(gpus, self._store, task.gpus, task.timeouts.lease),
             log_of=self._log_of,
+            cores=cores,
         )
 
     async def _begin_with_earlier(self, host: HostDescription) -> None:

@@ -17,6 +17,7 @@ import pytest_asyncio
 from core.events import FailureKind, SubRound
 from core.load import LevelPlan, LoadWorker, MeasurementError, Progress, RequestTable, Target
 from core.load.records import unpack
+from core.machine.cores import Cores
 from core.task import Level, Scenario
 from tests.load.scripted import (
     HEAD,
@@ -385,3 +386,12 @@ async def test_a_folder_for_what_is_fetched_is_made_when_something_is(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     async with LoadWorker():
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU cannot be parted")
+async def test_workers_keep_to_the_load_s_cpus_while_each_has_one() -> None:
+    first, *others = sorted(os.sched_getaffinity(0))
+    cores = Cores(load=frozenset({first}), servers=frozenset(others))
+    for count, where in ((1, {first}), (2, {first, *others})):
+        async with LoadWorker(least_workers=count, cores=cores) as some:
+            assert [os.sched_getaffinity(pid) for pid in some.pids] == [where] * count

@@ -3,13 +3,17 @@
 import csv
 import io
 import json
+import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.events import Event, LevelProgress, Notice, Outcome, Phase
+from core.machine.cores import Cores
 from core.report import Conclusion, figures, findings
 from core.report.handing_on import report
 from core.report.manifest import manifest
@@ -44,6 +48,7 @@ STRANGER = f"gpu0.process 4194303 {GIB}\n"
 PROGRAM = f"""\
 #!/bin/sh
 echo "sees $CUDA_VISIBLE_DEVICES"
+grep Cpus_allowed_list /proc/self/status
 while [ "$1" != --port ]; do shift; done
 exec {sys.executable} {STUB} --port "$2" --batch 4
 """
@@ -175,3 +180,29 @@ async def test_a_gpu_that_keeps_memory_is_set_aside_for_the_rest_of_the_run(
     assert first.outcome is Outcome.OK, first.failure
     assert any("left behind: 1024 MiB of GPU-c" in warning for warning in first.warnings)
     assert second.gpus == ("GPU-a", "GPU-b"), "GPU-c is not used again"
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU cannot be parted")
+async def test_servers_stay_off_the_cpus_of_the_load(
+    session: Session, state: State, pair: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = os.sched_getaffinity(0)
+    first, *_, last = sorted(before)
+    cores = Cores(load=frozenset({last}), servers=frozenset({first}))
+    monkeypatch.setattr("core.run.runner.parted", lambda _: cores)
+    state(THREE_BOARDS)
+    workers: list[list[int]] = []
+
+    def look() -> None:
+        children = psutil.Process().children(recursive=True)
+        loading = [child for child in children if "core.load.worker" in child.cmdline()]
+        workers.extend(child.cpu_affinity() for child in loading)
+
+    said: list[Event] = []
+    conclusion = await run(session, pair, when_measuring(look), said.append)
+    (experiment,) = conclusion.experiments
+    assert experiment.outcome is Outcome.OK, experiment.failure
+    assert workers == [[last]]
+    assert re.search(rf"Cpus_allowed_list:\s*{first}$", Path(experiment.log).read_text(), re.M)
+    assert os.sched_getaffinity(0) == before
+    assert any(isinstance(e, Notice) and "to itself" in e.text for e in said)
