@@ -231,9 +231,11 @@ async def test_killing_the_guardian_leaves_nothing_either(
 
 
 RUNNER = """
-import asyncio, os, sys, time
+import asyncio, os, signal, sys, time
 from pathlib import Path
 from core.machine import supervision
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored from the start
 
 async def main(folder, leak, *argv):
     supervised = await supervision.start(
