@@ -83,11 +83,22 @@ def _no_folder(folder: Path) -> StoreError:
 def make_file(path: Path) -> None:
     """Make an empty file that nobody else can read, unless it is there.
 
+    One that is there is not opened: to close it again would take all locks from this process that
+    other connections of it hold on the file. Source: SQLite, "How To Corrupt An SQLite Database
+    File", 2.2.
+
     Raises:
-        StoreError: it cannot be made.
+        StoreError: it cannot be made, or written to.
     """
+    flags = os.O_RDWR | os.O_CLOEXEC
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE_MODE))
+        try:
+            made = os.open(path, flags | os.O_CREAT | os.O_EXCL, FILE_MODE)
+        except FileExistsError:
+            if os.access(path, os.R_OK | os.W_OK):
+                return
+            made = os.open(path, flags)  # fails, and says why
+        os.close(made)
     except OSError as error:
         raise StoreError(
             f"{path}: cannot be written: {error.strerror}; make room or give yourself the right, "

@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,40 @@ async def test_a_store_that_appears_is_noticed(path: Path) -> None:
             assert await viewer.changed()
             assert not await viewer.changed()
             assert (await viewer.tasks()).total == 1
+
+
+_ELSEWHERE = """
+import asyncio, sys
+from pathlib import Path
+from core.store import Store
+from tests.store.histories import TEXT, a_task
+
+async def main():
+    async with Store.open(Path(sys.argv[1])) as store:
+        if sys.argv[2] == "create":
+            await store.create_task(TEXT, a_task())
+
+asyncio.run(main())
+"""
+
+
+async def _elsewhere(path: Path, what: str) -> None:
+    command = [sys.executable, "-c", _ELSEWHERE, str(path), what]
+    process = await asyncio.create_subprocess_exec(*command, cwd=Path(__file__).parents[2])
+    assert await process.wait() == 0
+
+
+async def test_a_store_that_is_opened_beside_a_viewer_does_not_blind_it(path: Path) -> None:
+    await _elsewhere(path, "create")
+    async with Viewer(path) as viewer:
+        assert (await viewer.tasks()).total == 1
+        await viewer.changed()
+        async with Store.open(path):
+            pass
+        await _elsewhere(path, "look")  # the last to leave removes the log, if nobody holds a lock
+        await _elsewhere(path, "create")
+        assert await viewer.changed()
+        assert (await viewer.tasks()).total == 2
 
 
 async def test_every_commit_is_noticed_once(store: Store, viewer: Viewer, task: StoredTask) -> None:
