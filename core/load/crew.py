@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from typing import Self, TypeAlias
 from core.events import Failure, FailureKind
 from core.load.plan import MeasurementError
 from core.load.protocol import Broken, Halt, Message, Ready, Report, Tally, line, read_report
-from core.machine.cores import Cores
+from core.machine.cores import Cores, keep_to
 
 LONGEST_LINE = 64 * 2**20
 GOODBYE = 5.0
@@ -138,8 +137,7 @@ class Crew:
             return
         crowded = len(self._workers) > len(self._cores.load)
         for worker in self._workers:
-            with contextlib.suppress(ProcessLookupError):  # its death is heard
-                os.sched_setaffinity(worker.pid, self._cores.all if crowded else self._cores.load)
+            keep_to(worker.pid, self._cores.all if crowded else self._cores.load)
 
     async def stop(self) -> None:
         """End all workers."""

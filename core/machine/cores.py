@@ -2,12 +2,12 @@
 
 A server with GPUs keeps a few CPUs busy. Load workers that share one of them are late, and make the
 server late. So on a machine with enough, whole cores are kept for the load, and servers started by
-this process stay off them. Servers in containers are none of its children: they are not kept off.
+this process stay off them. A kernel that refuses leaves everything as it was.
 """
 
 import os
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,12 @@ class Cores:
     def all(self) -> frozenset[int]:
         """Every CPU that this process was given."""
         return self.load | self.servers
+
+    @property
+    def in_words(self) -> str:
+        """What a run says of it."""
+        own = ", ".join(map(str, sorted(self.load)))
+        return f"the load has CPUs {own} to itself, servers the other {len(self.servers)}"
 
 
 def siblings(cpu: int, folder: Path = Path("/sys/devices/system/cpu")) -> frozenset[int]:
@@ -62,10 +68,16 @@ def parted(
 @contextmanager
 def left_to_the_load(cores: Cores | None) -> Iterator[None]:
     """Keep this thread, and the processes it starts, off the load's CPUs for as long."""
-    before = os.sched_getaffinity(0)
     if cores is not None:
-        os.sched_setaffinity(0, cores.servers)
+        keep_to(0, cores.servers)
     try:
         yield
     finally:
-        os.sched_setaffinity(0, before)
+        if cores is not None:
+            keep_to(0, cores.all)
+
+
+def keep_to(pid: int, cpus: frozenset[int]) -> None:
+    """Have a process run on these CPUs alone; 0 is this thread. One that is gone does not mind."""
+    with suppress(OSError):
+        os.sched_setaffinity(pid, cpus)

@@ -31,12 +31,12 @@ from core.events import (
 )
 from core.load import LoadWorker
 from core.machine import identity
-from core.machine.cores import Cores, left_to_the_load, parted
+from core.machine.cores import Cores, left_to_the_load
 from core.run.agenda import Agenda
 from core.run.allocation import Allocation, gpus_of
 from core.run.crew import Crew
 from core.run.description import describe
-from core.run.facts import facts_of
+from core.run.facts import cores_of, facts_of
 from core.run.hosting import hosting_of
 from core.run.importance import ranking_by_model
 from core.run.journal import Journal, Listener
@@ -103,7 +103,9 @@ class Runner:
             try:
                 if stopped:
                     raise asyncio.CancelledError
-                cores = self._cores()
+                cores = cores_of(self._task, self._engine)
+                if cores is not None:
+                    self._note(cores.in_words)
                 async with LoadWorker(cores=cores) as worker:
                     bench = await self._workbench(worker, cores)
                     with left_to_the_load(cores):
@@ -121,18 +123,6 @@ class Runner:
         """Return the engine's version, and what the run amounts to so far."""
         version = await asyncio.to_thread(installed_version, self._engine, self._task)
         return version, await self._store.resume(self._stored.id)
-
-    def _cores(self) -> Cores | None:
-        """Return which CPUs the load gets to itself: none of those that a server computes on."""
-        needed = self._engine.gpus_needed(self._task, DEFAULTS)
-        present = gpus_of(self._engine, self._task).present()
-        if not needed or all(gpu.simulated for gpu in present):
-            return None
-        cores = parted(os.sched_getaffinity(0))
-        if cores is not None:
-            own = ", ".join(map(str, sorted(cores.load)))
-            self._note(f"the load has CPUs {own} to itself, servers the other {len(cores.servers)}")
-        return cores
 
     async def _workbench(self, worker: LoadWorker, cores: Cores | None) -> Workbench:
         task = self._task

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.machine.cores import LEAST_CPUS, Cores, left_to_the_load, parted, siblings
+from core.machine.cores import LEAST_CPUS, Cores, keep_to, left_to_the_load, parted, siblings
 
 
 @given(cpus=st.sets(st.integers(0, 255)), threads=st.sampled_from([1, 2]))
@@ -39,7 +39,7 @@ def test_the_kernel_tells_what_shares_a_core(tmp_path: Path) -> None:
     assert siblings(5, tmp_path) == {5}
 
 
-def test_one_core_is_never_taken_from_the_servers_whole() -> None:
+def test_a_machine_of_one_core_is_not_parted() -> None:
     cpus = set(range(LEAST_CPUS))
     assert parted(cpus, lambda _: cpus) is None
 
@@ -54,3 +54,10 @@ def test_what_is_started_meanwhile_stays_off_the_load_s_cpus() -> None:
     assert os.sched_getaffinity(0) == before
     with left_to_the_load(None):
         assert os.sched_getaffinity(0) == before
+
+
+def test_what_the_kernel_refuses_stays_as_it_was() -> None:
+    before = os.sched_getaffinity(0)
+    keep_to(0, frozenset({9999}))  # no such CPU
+    keep_to(2**22 + 1, frozenset(before))  # no such process
+    assert os.sched_getaffinity(0) == before

@@ -12,12 +12,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.engines.resolving import engine_called
 from core.events import Event, LevelProgress, Notice, Outcome, Phase
 from core.machine.cores import Cores
 from core.report import Conclusion, figures, findings
 from core.report.handing_on import report
 from core.report.manifest import manifest
 from core.report.standing import standing
+from core.run.facts import cores_of
 from core.task import Budget, Task
 from tests.machine.conftest import GIB, TWO_BOARDS, State, nvml_library, state
 from tests.run.conftest import STUB, Session, stub_task
@@ -189,7 +191,7 @@ async def test_servers_stay_off_the_cpus_of_the_load(
     before = os.sched_getaffinity(0)
     first, *_, last = sorted(before)
     cores = Cores(load=frozenset({last}), servers=frozenset({first}))
-    monkeypatch.setattr("core.run.runner.parted", lambda _: cores)
+    monkeypatch.setattr("core.run.facts.parted", lambda _: cores)
     state(THREE_BOARDS)
     workers: list[list[int]] = []
 
@@ -205,4 +207,25 @@ async def test_servers_stay_off_the_cpus_of_the_load(
     assert workers == [[last]]
     assert re.search(rf"Cpus_allowed_list:\s*{first}$", Path(experiment.log).read_text(), re.M)
     assert os.sched_getaffinity(0) == before
-    assert any(isinstance(e, Notice) and "to itself" in e.text for e in said)
+    assert any(isinstance(e, Notice) and e.text == cores.in_words for e in said)
+
+
+def test_cpus_are_parted_where_servers_compute_elsewhere_and_are_ours(
+    state: State, pair: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cores = Cores(load=frozenset({15}), servers=frozenset(range(15)))
+    monkeypatch.setattr("core.run.facts.parted", lambda _: cores)
+    simulated = pair.model_copy(update={"base_runtime": "simulated"})
+    contained = pair.model_copy(update={"deployment_mode": "docker"})
+    state(THREE_BOARDS)
+
+    def found(task: Task) -> Cores | None:
+        engine = engine_called(task.base_runtime)
+        assert engine is not None
+        return cores_of(task, engine)
+
+    assert found(pair) == cores
+    assert found(contained) is None
+    assert found(simulated) is None
+    state("count 0\n")
+    assert found(pair) is None

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.bench.search import summary
 from tests.bench.search.edge import EDGE
-from tests.bench.search.generated import generated
+from tests.bench.search.generated import GENERATED
 from tests.bench.search.problems import PROBLEMS, Problem
 from tests.bench.search.replay import Arena
 from tests.bench.search.sessions import Session, play
@@ -66,12 +66,11 @@ def main() -> int:
 
 def _chosen(names: str) -> list[Problem]:
     """Return the problems of a set, or of some names."""
-    if names == "generated":
-        return list(generated())
-    sets = {"all": PROBLEMS, "edge": EDGE}
+    sets = {"all": PROBLEMS, "edge": EDGE, "generated": GENERATED}
     for name, held_out in (("held-out", True), ("development", False)):
         sets[name] = tuple(p for p in PROBLEMS if p.held_out is held_out)
-    return list(sets.get(names) or (p for p in (*PROBLEMS, *EDGE) if p.name in names.split(",")))
+    known = (*PROBLEMS, *EDGE, *GENERATED)
+    return list(sets.get(names) or (p for p in known if p.name in names.split(",")))
 
 
 def _arguments() -> argparse.Namespace:

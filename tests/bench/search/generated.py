@@ -1,23 +1,15 @@
 """Serving problems that nobody picked: model, GPU, flags, load and SLOs are drawn at random.
 
 They show how far what was found on chosen problems reaches. None is one of the fourteen in the
-table. What cannot be told from noise is no problem: an SLO bounds a figure that the flags move by a
-tenth at least.
+table.
 """
 
 import random
-from collections.abc import Iterator
-
-import numpy as np
 
 from core.task import Objective
 from tests.bench.search.problems import Problem, closed, parameters, shared
-from tests.bench.search.replay import Arena
 
-_COUNT = 16
 _SEED = 9000
-_LEAST_MOVED = 1.1
-"""The worst of a bounded figure over its best, by configuration."""
 
 _MACHINES: tuple[tuple[str, str, list[int]], ...] = (
     ("llama-3.1-8b", "H100-80GB", [1, 2]),
@@ -118,18 +110,4 @@ def _problem(number: int) -> Problem:
     )
 
 
-def generated() -> Iterator[Problem]:
-    """Draw the problems; the tables of those that are looked at are made for it."""
-    found = number = 0
-    while found < _COUNT:
-        problem = _problem(number)
-        number += 1
-        if _can_be_told(Arena.of(problem), problem):
-            found += 1
-            yield problem
-
-
-def _can_be_told(arena: Arena, problem: Problem) -> bool:
-    whole = arena.table.measured == len(arena.levels)
-    figures = [arena.table.metric(metric)[whole].max(axis=1) for metric in problem.slos]
-    return all(np.ptp(np.log(figure)) >= np.log(_LEAST_MOVED) for figure in figures)
+GENERATED: tuple[Problem, ...] = tuple(_problem(number) for number in range(16))
